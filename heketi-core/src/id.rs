@@ -1,0 +1,171 @@
+//! Typed ids: 16 bytes, written as 32 lowercase hexadecimal digits, as heketi v10 writes them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// Where new ids come from. The embedder's source is random; tests use a counter or a seeded one.
+pub trait IdSource {
+    /// 16 bytes that were never returned before.
+    fn next_bytes(&mut self) -> [u8; 16];
+}
+
+/// Ids that follow from a seed: the same seed gives the same ids. For tests, dry runs and simulations.
+#[derive(Clone, Debug)]
+pub struct SeededIds {
+    state: u64,
+}
+
+impl SeededIds {
+    /// The sequence of ids that belongs to `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self { state: seed }
+    }
+
+    fn next_word(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        mix(self.state)
+    }
+}
+
+impl IdSource for SeededIds {
+    fn next_bytes(&mut self) -> [u8; 16] {
+        let (high, low) = (self.next_word(), self.next_word());
+        ((u128::from(high) << 64) | u128::from(low)).to_be_bytes()
+    }
+}
+
+/// Spreads the bits of `word` (the finaliser of SplitMix64). Used where a stable, well-mixed order is needed.
+pub(crate) fn mix(word: u64) -> u64 {
+    let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ (word >> 31)
+}
+
+/// The text is not an id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is not an id of 32 lowercase hexadecimal digits")]
+pub struct ParseIdError(String);
+
+fn parse(text: &str) -> Result<[u8; 16], ParseIdError> {
+    let lowercase_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    if text.len() != 32 || !text.bytes().all(lowercase_hex) {
+        return Err(ParseIdError(text.to_owned()));
+    }
+    u128::from_str_radix(text, 16).map(u128::to_be_bytes).map_err(|_| ParseIdError(text.to_owned()))
+}
+
+macro_rules! id_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name([u8; 16]);
+
+        impl $name {
+            /// The id with these bytes.
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(bytes)
+            }
+
+            /// A new id from `source`.
+            pub fn new(source: &mut dyn IdSource) -> Self {
+                Self(source.next_bytes())
+            }
+
+            /// The 16 bytes.
+            pub const fn bytes(&self) -> &[u8; 16] {
+                &self.0
+            }
+
+            /// A well-mixed number that depends on the id and `seed` alone.
+            pub fn stable_hash(&self, seed: u64) -> u64 {
+                let word = u128::from_be_bytes(self.0);
+                crate::id::mix(((word >> 64) as u64) ^ (word as u64).rotate_left(32) ^ seed)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:032x}", u128::from_be_bytes(self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseIdError;
+            fn from_str(text: &str) -> Result<Self, ParseIdError> {
+                parse(text).map(Self)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+                text.parse().map_err(de::Error::custom)
+            }
+        }
+    };
+}
+
+id_type!(
+    /// Names a cluster.
+    ClusterId
+);
+id_type!(
+    /// Names a node.
+    NodeId
+);
+id_type!(
+    /// Names a device; its volume group is `vg_<device id>`.
+    DeviceId
+);
+id_type!(
+    /// Names a brick; its logical volume is `brick_<brick id>`.
+    BrickId
+);
+id_type!(
+    /// Names a volume; its default name is `vol_<volume id>`.
+    VolumeId
+);
+id_type!(
+    /// Names a pending operation.
+    OperationId
+);
+id_type!(
+    /// Names an entry of the job queue (`/queue/<id>`); unrelated to the operation's id.
+    QueueId
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_lowercase_hex_of_32_digits() {
+        let id = NodeId::from_bytes([0x0a; 16]);
+        assert_eq!(id.to_string(), "0a".repeat(16));
+        assert_eq!("0a".repeat(16).parse::<NodeId>(), Ok(id));
+        for bad in ["", "0a", &"0A".repeat(16), &"zz".repeat(16), &"0a".repeat(17), &format!("+{}", "0".repeat(31))] {
+            assert!(bad.parse::<NodeId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn seeded_ids_repeat() {
+        let draw = |seed| NodeId::new(&mut SeededIds::new(seed));
+        assert_eq!(draw(1), draw(1));
+        assert_ne!(draw(1), draw(2));
+    }
+}

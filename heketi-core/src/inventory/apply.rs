@@ -1,0 +1,242 @@
+//! The one place where state changes.
+
+use std::sync::Arc;
+
+use super::change::{Change, ChangeSet, Key, Record};
+use super::index::Slot;
+use super::{ApplyError, Inventory, Job};
+use crate::id::{DeviceId, NodeId};
+use crate::model::{Brick, Cluster, Device, EntryState, Node, Volume};
+use crate::operation::Operation;
+use crate::units::Kib;
+
+type Applied = Result<(), ApplyError>;
+
+fn refuse<T>(text: String) -> Result<T, ApplyError> {
+    Err(ApplyError(text))
+}
+
+impl Inventory {
+    /// Makes all changes, or none of them.
+    ///
+    /// # Errors
+    /// [`ApplyError`] when a record would refer to one that is not there, a record that others refer to
+    /// would go, a name would be taken twice, or a device would be charged more than it has.
+    pub fn apply(&mut self, changes: &ChangeSet) -> Applied {
+        let mut next = self.clone();
+        for change in changes.iter() {
+            match change {
+                Change::Put(record) => next.put(record)?,
+                Change::Delete(key) => next.remove(*key)?,
+            }
+        }
+        *self = next;
+        Ok(())
+    }
+
+    fn put(&mut self, record: &Record) -> Applied {
+        match record {
+            Record::Cluster(cluster) => {
+                self.clusters.insert(cluster.id, Arc::new(Cluster::clone(cluster)));
+                Ok(())
+            }
+            Record::Node(node) => self.put_node(node),
+            Record::Device(device) => self.put_device(device),
+            Record::Volume(volume) => self.put_volume(volume),
+            Record::Brick(brick) => self.put_brick(brick),
+            Record::Operation(operation) => self.put_operation(operation),
+            Record::Job(job) => self.put_job(job),
+        }
+    }
+
+    fn put_node(&mut self, node: &Node) -> Applied {
+        if !self.clusters.contains_key(&node.cluster) {
+            return refuse(format!("node {} names unknown cluster {}", node.id, node.cluster));
+        }
+        if let Some(old) = self.nodes.get(&node.id).cloned() {
+            self.unlink_node(&old);
+        }
+        for host in node.hostnames.all() {
+            match self.index.hosts.insert(host.to_owned(), node.id) {
+                Some(other) if other != node.id => {
+                    return refuse(format!("host name {host} of node {} belongs to node {other}", node.id));
+                }
+                _ => {}
+            }
+        }
+        self.index.cluster_nodes.insert((node.cluster, node.id));
+        self.nodes.insert(node.id, Arc::new(node.clone()));
+        for device in self.devices_of_node(node.id).collect::<Vec<_>>() {
+            self.refresh_slot(device);
+        }
+        Ok(())
+    }
+
+    fn unlink_node(&mut self, node: &Node) {
+        for host in node.hostnames.all() {
+            self.index.hosts.remove(host);
+        }
+        self.index.cluster_nodes.remove(&(node.cluster, node.id));
+    }
+
+    fn put_device(&mut self, device: &Device) -> Applied {
+        if !self.nodes.contains_key(&device.node) {
+            return refuse(format!("device {} names unknown node {}", device.id, device.node));
+        }
+        if let Some(old) = self.devices.get(&device.id) {
+            self.index.node_devices.remove(&(old.node, old.id));
+        }
+        self.index.node_devices.insert((device.node, device.id));
+        self.devices.insert(device.id, Arc::new(device.clone()));
+        self.refresh_slot(device.id);
+        Ok(())
+    }
+
+    fn put_volume(&mut self, volume: &Volume) -> Applied {
+        if !self.clusters.contains_key(&volume.cluster) {
+            return refuse(format!("volume {} names unknown cluster {}", volume.id, volume.cluster));
+        }
+        if let Some(old) = self.volumes.get(&volume.id).cloned() {
+            self.unlink_volume(&old);
+        }
+        let name = (volume.cluster, volume.name.clone());
+        if let Some(other) = self.index.volume_names.insert(name, volume.id) {
+            return refuse(format!("volume name {} of {} belongs to volume {other}", volume.name, volume.id));
+        }
+        self.index.cluster_volumes.insert((volume.cluster, volume.id));
+        self.volumes.insert(volume.id, Arc::new(volume.clone()));
+        Ok(())
+    }
+
+    fn unlink_volume(&mut self, volume: &Volume) {
+        self.index.volume_names.remove(&(volume.cluster, volume.name.clone()));
+        self.index.cluster_volumes.remove(&(volume.cluster, volume.id));
+    }
+
+    fn put_brick(&mut self, brick: &Brick) -> Applied {
+        if self.devices.get(&brick.device).is_none_or(|device| device.node != brick.node) {
+            return refuse(format!("brick {} names no device {} of node {}", brick.id, brick.device, brick.node));
+        }
+        if !self.volumes.contains_key(&brick.volume) {
+            return refuse(format!("brick {} names unknown volume {}", brick.id, brick.volume));
+        }
+        if let Some(old) = self.bricks.get(&brick.id).cloned() {
+            self.unlink_brick(&old);
+        }
+        self.index.device_bricks.insert((brick.device, brick.id));
+        self.index.volume_bricks.insert((brick.volume, brick.id));
+        self.bricks.insert(brick.id, Arc::new(brick.clone()));
+        let charged = self.charged(brick.device) + brick.charge();
+        self.set_charged(brick.device, charged)
+    }
+
+    fn unlink_brick(&mut self, brick: &Brick) {
+        self.index.device_bricks.remove(&(brick.device, brick.id));
+        self.index.volume_bricks.remove(&(brick.volume, brick.id));
+        let charged = self.charged(brick.device).saturating_sub(brick.charge());
+        // Giving space back cannot overcharge a device.
+        let _ = self.set_charged(brick.device, charged);
+    }
+
+    fn set_charged(&mut self, device: DeviceId, charged: Kib) -> Applied {
+        if charged == Kib::ZERO {
+            self.index.charged.remove(&device);
+        } else {
+            self.index.charged.insert(device, charged);
+        }
+        self.refresh_slot(device);
+        match self.devices.get(&device) {
+            Some(record) if charged + record.foreign > record.total => {
+                refuse(format!("device {device} of {} would be charged {charged}", record.total))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn put_operation(&mut self, operation: &Operation) -> Applied {
+        if let Some(old) = self.operations.get(&operation.id).cloned() {
+            self.index.set_claims(old.id, old.claims(), false);
+        }
+        let claims = operation.claims();
+        self.operations.insert(operation.id, Arc::new(operation.clone()));
+        self.index.set_claims(operation.id, claims, true);
+        Ok(())
+    }
+
+    fn put_job(&mut self, job: &Job) -> Applied {
+        if let Some(old) = self.jobs.get(&job.id) {
+            self.index.finished_jobs.remove(&(old.time, old.id));
+        }
+        if job.result.is_some() {
+            self.index.finished_jobs.insert((job.time, job.id));
+        }
+        self.jobs.insert(job.id, Arc::new(job.clone()));
+        Ok(())
+    }
+
+    fn remove(&mut self, key: Key) -> Applied {
+        let found = match key {
+            Key::Cluster(id) => {
+                if self.nodes_of_cluster(id).next().is_some() || self.volumes_of_cluster(id).next().is_some() {
+                    return refuse(format!("cluster {id} is not empty"));
+                }
+                self.clusters.remove(&id).is_some()
+            }
+            Key::Node(id) => self.remove_node(id)?,
+            Key::Device(id) => {
+                if self.bricks_of_device(id).next().is_some() {
+                    return refuse(format!("device {id} holds bricks"));
+                }
+                self.index.remove_slot(id);
+                self.devices.remove(&id).map(|old| self.index.node_devices.remove(&(old.node, id))).is_some()
+            }
+            Key::Volume(id) => {
+                if self.bricks_of_volume(id).next().is_some() {
+                    return refuse(format!("volume {id} has bricks"));
+                }
+                self.volumes.remove(&id).map(|old| self.unlink_volume(&old)).is_some()
+            }
+            Key::Brick(id) => self.bricks.remove(&id).map(|old| self.unlink_brick(&old)).is_some(),
+            Key::Operation(id) => match self.operations.remove(&id) {
+                Some(old) => {
+                    self.index.set_claims(id, old.claims(), false);
+                    true
+                }
+                None => false,
+            },
+            Key::Job(id) => self.jobs.remove(&id).map(|old| self.index.finished_jobs.remove(&(old.time, id))).is_some(),
+        };
+        if found { Ok(()) } else { refuse(format!("{key:?} is not there")) }
+    }
+
+    fn remove_node(&mut self, id: NodeId) -> Result<bool, ApplyError> {
+        if self.devices_of_node(id).next().is_some() {
+            return refuse(format!("node {id} has devices"));
+        }
+        Ok(self.nodes.remove(&id).map(|old| self.unlink_node(&old)).is_some())
+    }
+
+    /// Puts the device where it now belongs in the order of placement, or out of it.
+    fn refresh_slot(&mut self, device: DeviceId) {
+        self.index.remove_slot(device);
+        let Some(device) = self.devices.get(&device).cloned() else {
+            return;
+        };
+        let Some(node) = self.nodes.get(&device.node).cloned() else {
+            return;
+        };
+        if device.state != EntryState::Online || node.state != EntryState::Online {
+            return;
+        }
+        let free = self.free(&device);
+        let slot = Slot {
+            device: device.id,
+            node: node.id,
+            zone: node.zone,
+            total: device.total,
+            free,
+            extent: device.extent,
+        };
+        self.index.insert_slot(node.cluster, slot);
+    }
+}

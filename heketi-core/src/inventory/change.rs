@@ -1,0 +1,121 @@
+use crate::id::{BrickId, ClusterId, DeviceId, NodeId, OperationId, QueueId, VolumeId};
+use crate::inventory::Job;
+use crate::model::{Brick, Cluster, Device, Node, Volume};
+use crate::operation::Operation;
+
+/// A record of any kind, as stores keep them.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Record {
+    /// A cluster.
+    Cluster(Cluster),
+    /// A node.
+    Node(Node),
+    /// A device.
+    Device(Device),
+    /// A volume.
+    Volume(Volume),
+    /// A brick.
+    Brick(Brick),
+    /// A pending operation.
+    Operation(Operation),
+    /// An entry of the job queue.
+    Job(Job),
+}
+
+/// Names a record. Sorted so that a record comes after those it refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Key {
+    /// A cluster.
+    Cluster(ClusterId),
+    /// A node.
+    Node(NodeId),
+    /// A device.
+    Device(DeviceId),
+    /// A volume.
+    Volume(VolumeId),
+    /// A brick.
+    Brick(BrickId),
+    /// A pending operation.
+    Operation(OperationId),
+    /// An entry of the job queue.
+    Job(QueueId),
+}
+
+impl Record {
+    /// The key it is stored under.
+    pub fn key(&self) -> Key {
+        match self {
+            Self::Cluster(record) => Key::Cluster(record.id),
+            Self::Node(record) => Key::Node(record.id),
+            Self::Device(record) => Key::Device(record.id),
+            Self::Volume(record) => Key::Volume(record.id),
+            Self::Brick(record) => Key::Brick(record.id),
+            Self::Operation(record) => Key::Operation(record.id),
+            Self::Job(record) => Key::Job(record.id),
+        }
+    }
+}
+
+/// One change of one record.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// Adds the record or replaces the one with its key.
+    Put(Record),
+    /// Removes the record; one that is not there is an error.
+    Delete(Key),
+}
+
+/// Changes that become true together, in memory and on disk.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ChangeSet {
+    changes: Vec<Change>,
+}
+
+macro_rules! put {
+    ($($method:ident($kind:ident)),* $(,)?) => {$(
+        #[doc = concat!("Adds or replaces a ", stringify!($kind), ".")]
+        pub fn $method(&mut self, record: $kind) {
+            self.changes.push(Change::Put(Record::$kind(record)));
+        }
+    )*};
+}
+
+impl ChangeSet {
+    put! {
+        put_cluster(Cluster), put_node(Node), put_device(Device), put_volume(Volume), put_brick(Brick),
+        put_operation(Operation), put_job(Job),
+    }
+
+    /// Removes a record.
+    pub fn delete(&mut self, key: Key) {
+        self.changes.push(Change::Delete(key));
+    }
+
+    /// The changes in the order they apply.
+    pub fn iter(&self) -> impl Iterator<Item = &Change> {
+        self.changes.iter()
+    }
+
+    /// True when nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// How many records change.
+    pub fn len(&self) -> usize {
+        self.changes.len()
+    }
+
+    /// Appends the changes of `later`.
+    pub fn append(&mut self, later: Self) {
+        self.changes.extend(later.changes);
+    }
+}
+
+impl FromIterator<Change> for ChangeSet {
+    fn from_iter<I: IntoIterator<Item = Change>>(changes: I) -> Self {
+        Self { changes: changes.into_iter().collect() }
+    }
+}

@@ -1,0 +1,23 @@
+//! The records heketi keeps, and the rules that concern one record alone.
+//!
+//! A link is stored once, on the side that belongs to one other object (a brick names its device, node and
+//! volume); the way back is an index of the [`crate::inventory::Inventory`]. Links can therefore not
+//! disagree.
+
+mod brick;
+mod cluster;
+mod device;
+mod durability;
+mod node;
+mod options;
+mod tags;
+mod volume;
+
+pub use brick::{Brick, BrickFormat, SetPosition, brick_mount_point};
+pub use cluster::Cluster;
+pub use device::{DEFAULT_EXTENT, Device, volume_group_name};
+pub use durability::Durability;
+pub use node::{HostNames, Node};
+pub use options::{OptionError, TagRule, VolumeOptions, ZoneChecking};
+pub use tags::{EntryState, Tags, effective_tags};
+pub use volume::{Snapshot, Volume};

@@ -1,0 +1,221 @@
+//! What all operations share: events in, changes and stages out.
+
+use super::step::{Action, Certainty, FailureKind, Host, Step, StepFailure, StepOutcome};
+use super::{Operation, OperationStatus, Planned, Work};
+use crate::error::Error;
+use crate::id::{ClusterId, IdSource, OperationId, QueueId};
+use crate::inventory::{ChangeSet, Inventory, Job, JobResult, Key};
+use crate::units::Timestamp;
+
+/// What happened to an operation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// It was planned and that is durable.
+    Start,
+    /// It was found stale or failed, and is taken up again.
+    Resume,
+    /// The steps of its stage ended; one outcome for each step, in the order of the stage.
+    Outcomes(Vec<StepOutcome>),
+}
+
+/// What an operation does next, once `changes` is durable.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Advance {
+    /// Recorded first.
+    pub changes: ChangeSet,
+    /// Done then.
+    pub next: Next,
+}
+
+/// What follows a change.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Next {
+    /// Run these steps side by side and come back with [`Event::Outcomes`].
+    Run(Vec<Step>),
+    /// The operation is over and its record is gone.
+    Finished,
+    /// The operation cannot go on now; it stays, claimed and `failed`, until it is resumed.
+    Suspended(String),
+}
+
+/// What a state machine wants after an event.
+pub(super) enum Turn {
+    /// Run these steps.
+    Run(Vec<Step>),
+    /// Over, with this result.
+    Finish(JobResult),
+    /// Cannot go on; the text tells why.
+    Suspend(String),
+}
+
+/// What a state machine works with.
+pub(super) struct Context<'a> {
+    pub inventory: &'a Inventory,
+    pub changes: ChangeSet,
+    /// The first error of the operation.
+    pub error: Option<String>,
+}
+
+impl Context<'_> {
+    /// Keeps the first error of several outcomes, if there is one; the client gets it in the end.
+    pub fn note_failure(&mut self, outcomes: &[StepOutcome]) -> bool {
+        let failure = outcomes.iter().find_map(|outcome| outcome.as_ref().err());
+        if let Some(failure) = failure {
+            self.error.get_or_insert_with(|| failure.text.clone());
+        }
+        failure.is_some()
+    }
+
+    /// The result of an operation that was undone.
+    pub fn failed(&self) -> JobResult {
+        JobResult::Failed(self.error.clone().unwrap_or_else(|| "the operation was interrupted and undone".to_owned()))
+    }
+}
+
+/// Did some step stop because the server shuts down? Then nothing of that stage is judged.
+fn was_shut_down(outcomes: &[StepOutcome]) -> bool {
+    outcomes.iter().any(|outcome| matches!(outcome, Err(failure) if failure.kind == FailureKind::ShutDown))
+}
+
+/// The texts of all failures, one a line, each once.
+pub(super) fn failure_texts(outcomes: &[StepOutcome]) -> String {
+    let mut texts: Vec<&str> = Vec::new();
+    for failure in outcomes.iter().filter_map(|outcome| outcome.as_ref().err()) {
+        if !texts.contains(&failure.text.as_str()) {
+            texts.push(&failure.text);
+        }
+    }
+    texts.join("\n")
+}
+
+/// True if nothing can have been done by any of the steps that failed.
+pub(super) fn nothing_started(failure: &StepFailure) -> bool {
+    failure.certainty == Certainty::NotStarted
+}
+
+/// A step for one node that changes no gluster configuration.
+pub(super) fn on_node(host: Host, action: Action) -> Step {
+    Step { hosts: vec![host], changes_gluster: None, action }
+}
+
+/// A step for the first of `hosts` that answers; it may change the cluster's gluster configuration.
+pub(super) fn in_cluster(cluster: ClusterId, hosts: Vec<Host>, action: Action) -> Step {
+    Step { hosts, changes_gluster: Some(cluster), action }
+}
+
+/// One step for each host that waits until no command of a lost connection runs there any more.
+pub(super) fn settle(hosts: impl IntoIterator<Item = Host>) -> Vec<Step> {
+    hosts.into_iter().map(|host| on_node(host, Action::Settle)).collect()
+}
+
+/// All nodes of a cluster as hosts, `first` before the others, then by id.
+pub(super) fn cluster_hosts(inventory: &Inventory, cluster: ClusterId, first: Option<crate::id::NodeId>) -> Vec<Host> {
+    let mut hosts: Vec<Host> =
+        inventory.nodes_of_cluster(cluster).filter_map(|id| inventory.node(id)).map(|node| node.host()).collect();
+    hosts.sort_by_key(|host| (Some(host.node) != first, host.node));
+    hosts
+}
+
+/// The change set and ids of a new operation.
+pub(super) fn plan(work: Work, mut changes: ChangeSet, ids: &mut dyn IdSource, now: Timestamp) -> Planned {
+    let operation = OperationId::new(ids);
+    let queue = QueueId::new(ids);
+    let status = OperationStatus::New;
+    changes.put_operation(Operation { id: operation, queue, created: now, status, error: None, work });
+    changes.put_job(Job { id: queue, operation: Some(operation), result: None, time: now });
+    Planned { operation, queue, changes }
+}
+
+/// Adds to `changes` a job that is over at once, because the request needed no node.
+pub fn finished_job(
+    result: JobResult,
+    mut changes: ChangeSet,
+    ids: &mut dyn IdSource,
+    now: Timestamp,
+) -> (QueueId, ChangeSet) {
+    let id = QueueId::new(ids);
+    changes.put_job(Job { id, operation: None, result: Some(result), time: now });
+    (id, changes)
+}
+
+/// Takes an operation one event further.
+///
+/// # Errors
+/// [`Error`] of kind `NotFound` when the operation is over, `Internal` when the state contradicts it.
+pub fn advance(inventory: &Inventory, id: OperationId, event: Event, now: Timestamp) -> Result<Advance, Error> {
+    let stored = inventory.operation(id).ok_or_else(Error::not_found)?;
+    let mut operation = Operation::clone(stored);
+    if let Event::Outcomes(outcomes) = &event
+        && was_shut_down(outcomes)
+    {
+        let why = "the server is shutting down".to_owned();
+        return Ok(Advance { changes: ChangeSet::default(), next: Next::Suspended(why) });
+    }
+    let mut context = Context { inventory, changes: ChangeSet::default(), error: operation.error.take() };
+    let turn = match &mut operation.work {
+        Work::NodeAdd(work) => work.advance(&mut context, event),
+        Work::NodeDelete(work) => work.advance(&mut context, event),
+        Work::DeviceAdd(work) => work.advance(&mut context, event),
+        Work::DeviceDelete(work) => work.advance(&mut context, event),
+        Work::VolumeCreate(work) => work.advance(&mut context, event),
+        Work::VolumeExpand(work) => work.advance(&mut context, event),
+        Work::VolumeDelete(work) => work.advance(&mut context, event),
+    }?;
+    operation.error = context.error;
+    let mut changes = context.changes;
+    let next = match turn {
+        Turn::Run(steps) => {
+            operation.status = OperationStatus::New;
+            if operation != **stored {
+                changes.put_operation(operation);
+            }
+            Next::Run(steps)
+        }
+        Turn::Finish(result) => {
+            changes.delete(Key::Operation(id));
+            // A client that collected the answer of a suspended operation is not told again.
+            if inventory.job(operation.queue).is_some() {
+                changes.put_job(Job { id: operation.queue, operation: None, result: Some(result), time: now });
+            }
+            prune_jobs(inventory, &mut changes, now);
+            Next::Finished
+        }
+        Turn::Suspend(why) => {
+            operation.status = OperationStatus::Failed;
+            let text = operation.error.get_or_insert_with(|| why.clone()).clone();
+            let result = Some(JobResult::Failed(text));
+            if inventory.job(operation.queue).is_some_and(|job| job.result.is_none()) {
+                changes.put_job(Job { id: operation.queue, operation: Some(id), result, time: now });
+            }
+            changes.put_operation(operation);
+            Next::Suspended(why)
+        }
+    };
+    Ok(Advance { changes, next })
+}
+
+/// Finished jobs are kept this long, in seconds, and at most this many of them.
+const JOBS_KEPT: (u64, usize) = (24 * 3600, 10_000);
+
+fn prune_jobs(inventory: &Inventory, changes: &mut ChangeSet, now: Timestamp) {
+    let too_many = (inventory.finished_jobs_count() + 1).saturating_sub(JOBS_KEPT.1);
+    let old = inventory
+        .finished_jobs()
+        .enumerate()
+        .take_while(|(i, (ended, _))| *i < too_many || ended.0.saturating_add(JOBS_KEPT.0) < now.0)
+        // A change set stays small enough for one commit of any store.
+        .take(20);
+    for (_, (_, id)) in old {
+        // The job of a suspended operation lives as long as the operation.
+        if inventory.job(id).is_some_and(|job| job.operation.is_none()) {
+            changes.delete(Key::Job(id));
+        }
+    }
+}
+
+/// Marks an operation as left over by a server that ended.
+pub fn mark_stale(operation: &Operation) -> ChangeSet {
+    let mut changes = ChangeSet::default();
+    changes.put_operation(Operation { status: OperationStatus::Stale, ..operation.clone() });
+    changes
+}

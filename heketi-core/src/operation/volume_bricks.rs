@@ -1,0 +1,150 @@
+//! What the volume operations share: brick steps, and gluster's word on which bricks it uses.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::machine::{Context, failure_texts, on_node, settle};
+use super::{Action, GlusterBrick, GlusterVolume, Host, Observation, Step, StepOutcome};
+use crate::error::Error;
+use crate::inventory::{Inventory, Key};
+use crate::model::{Brick, Volume};
+
+/// The bricks of a volume with their nodes, in gluster's order.
+pub(super) struct Bricks(Vec<(Arc<Brick>, Host)>);
+
+impl Bricks {
+    /// The bricks of `volume` that satisfy `select`.
+    pub fn of(inventory: &Inventory, volume: &Volume, select: impl Fn(&Brick) -> bool) -> Result<Self, Error> {
+        let bricks = inventory.bricks_of_volume(volume.id).filter_map(|id| inventory.brick(id));
+        let mut found = Vec::new();
+        for brick in bricks.filter(|brick| select(brick)) {
+            let node = inventory
+                .node(brick.node)
+                .ok_or_else(|| Error::internal(format!("brick {} is on unknown node {}", brick.id, brick.node)))?;
+            found.push((brick.clone(), node.host()));
+        }
+        found.sort_by_key(|(brick, _)| (brick.position, brick.id));
+        Ok(Self(found))
+    }
+
+    /// Are there none?
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The node of the first brick.
+    pub fn first_node(&self) -> Option<crate::id::NodeId> {
+        self.0.first().map(|(_, host)| host.node)
+    }
+
+    /// One step for each brick that creates it.
+    pub fn create(&self, gid: i64) -> Vec<Step> {
+        self.steps(|brick| Action::CreateBrick { brick: brick.spec(gid), redo: false })
+    }
+
+    /// One step for each brick that destroys it.
+    pub fn destroy(&self, gid: i64) -> Vec<Step> {
+        self.steps(|brick| Action::DestroyBrick { brick: brick.spec(gid) })
+    }
+
+    fn steps(&self, action: impl Fn(&Brick) -> Action) -> Vec<Step> {
+        self.0.iter().map(|(brick, host)| on_node(host.clone(), action(brick))).collect()
+    }
+
+    /// One step for each node with a brick that waits for commands of lost connections.
+    pub fn settle(&self) -> Vec<Step> {
+        let hosts: BTreeMap<_, _> = self.0.iter().map(|(_, host)| (host.node, host.clone())).collect();
+        settle(hosts.into_values())
+    }
+
+    /// The bricks as gluster names them, set by set.
+    pub fn sets(&self) -> Vec<Vec<GlusterBrick>> {
+        let mut sets: BTreeMap<Option<u32>, Vec<GlusterBrick>> = BTreeMap::new();
+        for (brick, host) in &self.0 {
+            let set = brick.position.map(|position| position.set);
+            sets.entry(set).or_default().push(gluster_brick(brick, host));
+        }
+        sets.into_values().collect()
+    }
+
+    /// What gluster says about these bricks and the volume called `name`.
+    pub fn view(&self, volumes: &[GlusterVolume], name: &str) -> View {
+        let ours: BTreeSet<GlusterBrick> = self.0.iter().map(|(brick, host)| gluster_brick(brick, host)).collect();
+        let listed: BTreeSet<GlusterBrick> =
+            volumes.iter().flat_map(|volume| &volume.bricks).filter(|brick| ours.contains(brick)).cloned().collect();
+        let named = match volumes.iter().find(|volume| volume.name == name) {
+            None => Named::Absent,
+            Some(volume) if volume.bricks.iter().any(|brick| ours.contains(brick)) => {
+                Named::Ours { started: volume.started }
+            }
+            Some(_) => Named::Foreign,
+        };
+        let holders = volumes
+            .iter()
+            .filter(|volume| volume.bricks.iter().any(|brick| ours.contains(brick)))
+            .map(|volume| volume.name.clone())
+            .collect();
+        View { named, listed, holders }
+    }
+
+    /// Forgets the bricks that are gone for good, so that their space is free again. Returns whether all are,
+    /// or why not.
+    pub fn forget_destroyed(&self, context: &mut Context<'_>, outcomes: &[StepOutcome]) -> Result<(), String> {
+        let mut shared = Vec::new();
+        for ((brick, host), outcome) in self.0.iter().zip(outcomes) {
+            match outcome {
+                Ok(Observation::BrickDestroyed { pool_removed: true }) => context.changes.delete(Key::Brick(brick.id)),
+                Ok(_) => shared.push(format!(
+                    "the thin pool of brick {} on {} still holds another logical volume",
+                    brick.id, host.manage
+                )),
+                Err(_) => {}
+            }
+        }
+        let texts = failure_texts(outcomes);
+        match (texts.is_empty(), shared.is_empty(), outcomes.len() == self.0.len()) {
+            (true, true, true) => Ok(()),
+            (false, ..) => Err(texts),
+            _ => Err(shared.join("\n")),
+        }
+    }
+}
+
+fn gluster_brick(brick: &Brick, host: &Host) -> GlusterBrick {
+    GlusterBrick { host: host.storage.clone(), path: brick.brick_directory() }
+}
+
+/// What gluster says about some bricks.
+pub(super) struct View {
+    /// The volume of the name in question.
+    pub named: Named,
+    /// Those of the bricks that some volume uses.
+    pub listed: BTreeSet<GlusterBrick>,
+    /// The volumes that use them.
+    pub holders: Vec<String>,
+}
+
+/// Whose is the gluster volume of a name?
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Named {
+    /// There is none.
+    Absent,
+    /// It uses our bricks.
+    Ours { started: bool },
+    /// It uses none of our bricks: somebody else made it, and it is not touched.
+    Foreign,
+}
+
+/// The volumes in the one outcome of a listing stage, or why there are none.
+pub(super) fn listed_volumes(outcomes: &[StepOutcome]) -> Result<&[GlusterVolume], String> {
+    match outcomes {
+        [Ok(Observation::Volumes(volumes))] => Ok(volumes),
+        _ => Err(failure_texts(outcomes)),
+    }
+}
+
+/// Why bricks may not be destroyed.
+pub(super) fn still_used(view: &View) -> String {
+    let bricks: Vec<String> = view.listed.iter().map(ToString::to_string).collect();
+    format!("gluster volume {} still uses {}", view.holders.join(", "), bricks.join(" "))
+}

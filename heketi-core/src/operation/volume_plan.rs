@@ -1,0 +1,302 @@
+//! Planning of volumes: which cluster, which devices, which brick records.
+
+use std::collections::BTreeMap;
+
+use crate::error::{Error, ErrorKind};
+use crate::id::{BrickId, ClusterId, DeviceId, IdSource, VolumeId};
+use crate::inventory::{Claim, Inventory, Object};
+use crate::model::{Brick, BrickFormat, EntryState, SetPosition, Volume, VolumeOptions, ZoneChecking};
+use crate::operation::VolumeCreateRequest;
+use crate::placement::sizing::BrickSpace;
+use crate::placement::{Choice, Effort, Facts, NoFit, Policy, Wanted, choose, explain};
+use crate::units::{Gib, Kib};
+
+/// A cluster and devices for a new volume.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterChoice {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// Its devices.
+    pub choice: Choice,
+}
+
+const ALLOCATE: &str = "Failed to allocate new volume: ";
+const EXPAND: &str = "Failed to allocate volume expansion: ";
+
+fn cannot(text: impl Into<String>) -> Error {
+    Error::new(ErrorKind::CannotAllocate, text)
+}
+
+/// The clusters a request may use, in the order to try them.
+fn candidates(inventory: &Inventory, request: &VolumeCreateRequest) -> Result<Vec<ClusterId>, Error> {
+    let invalid = |text: String| Error::new(ErrorKind::Invalid, text);
+    if inventory.clusters().next().is_none() {
+        return Err(invalid("No clusters configured".into()));
+    }
+    if request.clusters.is_empty() {
+        return Ok(inventory.clusters().map(|cluster| cluster.id).collect());
+    }
+    let known = |text: &String| {
+        let id = text.parse().ok().filter(|id| inventory.cluster(*id).is_some());
+        id.ok_or_else(|| invalid(format!("Cluster id {text} not found")))
+    };
+    request.clusters.iter().map(known).collect()
+}
+
+/// Why a cluster cannot take a volume whatever its space, or none.
+fn ineligible(inventory: &Inventory, cluster: ClusterId, name: Option<&str>, policy: &Policy) -> Option<String> {
+    let record = inventory.cluster(cluster)?;
+    if !record.file && !record.block {
+        return Some("Cluster has disabled all volume types".into());
+    }
+    if !record.file {
+        return Some("Cluster does not support requested volume type".into());
+    }
+    if let Some(name) = name.filter(|name| inventory.volume_named(cluster, name).is_some()) {
+        return Some(format!("Volume name '{name}' already in use"));
+    }
+    let count = inventory.volumes_of_cluster(cluster).count() as u64;
+    let limit = policy.max_volumes.filter(|limit| count >= *limit)?;
+    Some(format!("Cluster has {count} volumes and limit is {limit}"))
+}
+
+/// Why no device of a cluster can be looked at, or none.
+fn no_devices(inventory: &Inventory, cluster: ClusterId, facts: &Facts) -> Option<String> {
+    if inventory.nodes_of_cluster(cluster).next().is_none() {
+        return Some("No nodes in cluster".into());
+    }
+    let mut usable = inventory.slots_of_cluster(cluster).filter(|slot| !facts.down.contains(&slot.node));
+    usable.next().is_none().then(|| "No online storage devices in cluster".into())
+}
+
+fn reasons(heading: &str, reasons: Vec<(ClusterId, String)>) -> Error {
+    match reasons.as_slice() {
+        [] => cannot("No space"),
+        [(_, reason)] => cannot(reason),
+        several => {
+            let lines: Vec<String> = several.iter().map(|(id, reason)| format!("Cluster {id}: {reason}")).collect();
+            cannot(format!("{heading}\n{}", lines.join("\n")))
+        }
+    }
+}
+
+fn wanted_create<'a>(
+    request: &'a VolumeCreateRequest,
+    cluster: ClusterId,
+    policy: &Policy,
+    rule: Option<&'a crate::model::TagRule>,
+) -> Wanted<'a> {
+    Wanted {
+        cluster,
+        size: request.size.kib(),
+        durability: request.durability,
+        factor: request.snapshot.factor,
+        existing_bricks: 0,
+        zones: VolumeOptions(&request.options).zone_checking(policy.zone_checking),
+        tag_rule: rule,
+    }
+}
+
+/// Picks a cluster and devices for a new volume. `Ok(None)`: a quick look found nothing, an exact one may.
+///
+/// # Errors
+/// `Invalid` for unknown clusters and a size below the minimum; `CannotAllocate` with heketi v10's texts.
+pub fn choose_cluster(
+    inventory: &Inventory,
+    request: &VolumeCreateRequest,
+    policy: &Policy,
+    facts: &Facts,
+    effort: Effort,
+    seed: u64,
+) -> Result<Option<ClusterChoice>, Error> {
+    let clusters = candidates(inventory, request)?;
+    let minimum = Kib(policy.brick_min.0 * u64::from(request.durability.data_bricks()));
+    if request.size.kib() < minimum {
+        let text = format!(
+            "Requested volume size ({} GB) is smaller than the minimum supported volume size ({})",
+            request.size.0, minimum.0
+        );
+        return Err(Error::new(ErrorKind::Invalid, text));
+    }
+    let (mut eligible, mut refused) = (Vec::new(), Vec::new());
+    for cluster in clusters {
+        match ineligible(inventory, cluster, request.name.as_deref(), policy) {
+            None => eligible.push(cluster),
+            Some(reason) => refused.push((cluster, reason)),
+        }
+    }
+    if eligible.is_empty() {
+        return Err(reasons("No eligible cluster for volume", refused).prefixed(ALLOCATE));
+    }
+    let rule =
+        VolumeOptions(&request.options).tag_rule().map_err(|error| cannot(error.to_string()).prefixed(ALLOCATE))?;
+    let mut full = Vec::new();
+    for cluster in eligible {
+        if let Some(reason) = no_devices(inventory, cluster, facts) {
+            full.push((cluster, reason));
+            continue;
+        }
+        let wanted = wanted_create(request, cluster, policy, rule.as_ref());
+        match choose(inventory, &wanted, policy, facts, effort, seed) {
+            Ok(choice) => return Ok(Some(ClusterChoice { cluster, choice })),
+            Err(NoFit::Unknown) => return Ok(None),
+            Err(NoFit::Certain(_)) => full.push((cluster, "No space".into())),
+        }
+    }
+    Err(reasons("Unable to create volume on any cluster:", full).prefixed(ALLOCATE))
+}
+
+/// Lines that tell why a new volume finds no place.
+pub fn explain_create(
+    inventory: &Inventory,
+    request: &VolumeCreateRequest,
+    policy: &Policy,
+    facts: &Facts,
+) -> Vec<String> {
+    let rule = VolumeOptions(&request.options).tag_rule().ok().flatten();
+    let mut lines = Vec::new();
+    for cluster in candidates(inventory, request).unwrap_or_default() {
+        let no_way = ineligible(inventory, cluster, request.name.as_deref(), policy)
+            .or_else(|| no_devices(inventory, cluster, facts));
+        lines.push(format!("Cluster {cluster}:{}", no_way.as_ref().map(|why| format!(" {why}")).unwrap_or_default()));
+        if no_way.is_none() {
+            let wanted = wanted_create(request, cluster, policy, rule.as_ref());
+            lines.extend(explain::no_place(inventory, &wanted, policy, facts));
+        }
+    }
+    lines
+}
+
+fn wanted_expansion<'a>(
+    inventory: &Inventory,
+    volume: &'a Volume,
+    increment: Gib,
+    policy: &Policy,
+    rule: Option<&'a crate::model::TagRule>,
+) -> Wanted<'a> {
+    Wanted {
+        cluster: volume.cluster,
+        size: increment.kib(),
+        durability: volume.durability,
+        factor: volume.snapshot.factor,
+        existing_bricks: u32::try_from(inventory.bricks_of_volume(volume.id).count()).unwrap_or(u32::MAX),
+        zones: VolumeOptions(&volume.options).zone_checking(policy.zone_checking),
+        tag_rule: rule,
+    }
+}
+
+/// The volume, if clients may see it and nobody else works on it.
+pub(super) fn free_volume(inventory: &Inventory, id: VolumeId) -> Result<&Volume, Error> {
+    let volume = inventory.volume(id).filter(|_| !inventory.is_volume_hidden(id)).ok_or_else(Error::not_found)?;
+    match inventory.conflict(&Object::Volume(id), Claim::Exclusive) {
+        Some(_) => Err(Error::busy()),
+        None => Ok(volume),
+    }
+}
+
+/// Picks devices for more brick sets of a volume. `Ok(None)`: a quick look found nothing, an exact one may.
+///
+/// # Errors
+/// `NotFound`; `Busy` while another operation works on the volume; `CannotAllocate` with heketi v10's texts.
+pub fn choose_expansion(
+    inventory: &Inventory,
+    id: VolumeId,
+    increment: Gib,
+    policy: &Policy,
+    facts: &Facts,
+    effort: Effort,
+    seed: u64,
+) -> Result<Option<Choice>, Error> {
+    let volume = free_volume(inventory, id)?;
+    let rule = VolumeOptions(&volume.options).tag_rule().map_err(|error| cannot(error.to_string()).prefixed(EXPAND))?;
+    if let Some(reason) = no_devices(inventory, volume.cluster, facts) {
+        return Err(cannot(reason).prefixed(EXPAND));
+    }
+    let wanted = wanted_expansion(inventory, volume, increment, policy, rule.as_ref());
+    match choose(inventory, &wanted, policy, facts, effort, seed) {
+        Ok(choice) => Ok(Some(choice)),
+        Err(NoFit::Unknown) => Ok(None),
+        Err(NoFit::Certain(end)) => Err(cannot(end.to_string()).prefixed(EXPAND)),
+    }
+}
+
+/// Lines that tell why an expansion finds no place.
+pub fn explain_expansion(
+    inventory: &Inventory,
+    id: VolumeId,
+    increment: Gib,
+    policy: &Policy,
+    facts: &Facts,
+) -> Vec<String> {
+    let Some(volume) = inventory.volume(id) else {
+        return Vec::new();
+    };
+    let rule = VolumeOptions(&volume.options).tag_rule().ok().flatten();
+    explain::no_place(inventory, &wanted_expansion(inventory, volume, increment, policy, rule.as_ref()), policy, facts)
+}
+
+/// Brick records for a choice, with sets numbered from `first_set`; none if the choice does not fit the state
+/// any more, because it was made on an older one.
+pub(super) fn bricks_for(
+    inventory: &Inventory,
+    volume: &Volume,
+    choice: &Choice,
+    first_set: u32,
+    zones: ZoneChecking,
+    ids: &mut dyn IdSource,
+) -> Option<Vec<Brick>> {
+    let mut promised: BTreeMap<DeviceId, Kib> = BTreeMap::new();
+    let mut bricks = Vec::new();
+    for (set, devices) in (first_set..).zip(&choice.sets) {
+        let mut nodes = Vec::new();
+        let mut used_zones = Vec::new();
+        for (index, device) in (0..).zip(devices) {
+            let device = inventory.device(*device).filter(|device| device.state == EntryState::Online)?;
+            let node = inventory.node(device.node).filter(|node| node.state == EntryState::Online)?;
+            let same_zone = zones == ZoneChecking::Strict && used_zones.contains(&node.zone);
+            if node.cluster != volume.cluster || nodes.contains(&node.id) || same_zone {
+                return None;
+            }
+            nodes.push(node.id);
+            used_zones.push(node.zone);
+            let space = BrickSpace::new(choice.brick, volume.snapshot.factor, device.extent);
+            let promised = promised.entry(device.id).or_default();
+            let blocked = inventory.conflict(&Object::Device(device.id), Claim::Shared).is_some();
+            if blocked || inventory.free(device).saturating_sub(*promised) <= space.total() {
+                return None;
+            }
+            *promised += space.total();
+            bricks.push(Brick {
+                id: BrickId::new(ids),
+                device: device.id,
+                node: node.id,
+                volume: volume.id,
+                size: choice.brick,
+                pool_size: space.pool,
+                metadata_size: space.metadata,
+                format: BrickFormat::Normal,
+                position: Some(SetPosition { set, index }),
+                thin_pool: None,
+                logical_volume: None,
+                path: None,
+            });
+        }
+    }
+    Some(bricks)
+}
+
+/// Checks again what [`choose_cluster`] checked, for a choice that was made on an older state.
+pub(super) fn still_eligible(
+    inventory: &Inventory,
+    cluster: ClusterId,
+    name: Option<&str>,
+    policy: &Policy,
+) -> Result<(), Error> {
+    inventory
+        .cluster(cluster)
+        .ok_or_else(|| Error::new(ErrorKind::Invalid, format!("Cluster id {cluster} not found")))?;
+    match ineligible(inventory, cluster, name, policy) {
+        Some(reason) => Err(cannot(reason).prefixed(ALLOCATE)),
+        None => Ok(()),
+    }
+}

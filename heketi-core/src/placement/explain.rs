@@ -1,0 +1,174 @@
+//! Why a request found no place, and why bricks stand where they stand.
+
+use super::capacity::Room;
+use super::sizing::{BrickSpace, splits};
+use super::{Facts, Policy, Refusal, Wanted};
+use crate::id::{BrickId, VolumeId};
+use crate::inventory::Inventory;
+use crate::model::{Device, EntryState, Node, SetPosition, ZoneChecking};
+use crate::units::{Gib, Kib};
+
+/// Devices named in one explanation; the rest is counted.
+const DEVICES_NAMED: usize = 24;
+
+/// Why each device of the cluster gets no brick of size `brick`, or none for those that could take one.
+pub fn refusals(
+    inventory: &Inventory,
+    wanted: &Wanted<'_>,
+    facts: &Facts,
+    brick: Kib,
+) -> Vec<(std::sync::Arc<Node>, std::sync::Arc<Device>, Option<Refusal>)> {
+    let nodes = inventory.nodes_of_cluster(wanted.cluster).filter_map(|id| inventory.node(id));
+    nodes
+        .flat_map(|node| {
+            let devices = inventory.devices_of_node(node.id).filter_map(|id| inventory.device(id));
+            devices.map(move |device| {
+                (node.clone(), device.clone(), refusal(inventory, wanted, facts, brick, node, device))
+            })
+        })
+        .collect()
+}
+
+fn refusal(
+    inventory: &Inventory,
+    wanted: &Wanted<'_>,
+    facts: &Facts,
+    brick: Kib,
+    node: &Node,
+    device: &Device,
+) -> Option<Refusal> {
+    if node.state != EntryState::Online {
+        return Some(Refusal::NodeState(node.state));
+    }
+    if device.state != EntryState::Online {
+        return Some(Refusal::DeviceState(device.state));
+    }
+    if facts.down.contains(&node.id) {
+        return Some(Refusal::NodeDown);
+    }
+    if let Some(rule) = wanted.tag_rule.filter(|rule| !rule.matches_device(&node.tags, &device.tags)) {
+        return Some(Refusal::Tag(rule.to_string()));
+    }
+    let needed = BrickSpace::new(brick, wanted.factor, device.extent).total();
+    let free = inventory.free(device);
+    (free <= needed).then_some(Refusal::Space { free, brick, needed })
+}
+
+/// Lines that tell why `wanted` finds no place: what a brick set needs, each device with its reason, and the
+/// largest size that would fit.
+pub fn no_place(inventory: &Inventory, wanted: &Wanted<'_>, policy: &Policy, facts: &Facts) -> Vec<String> {
+    let (splits, end) = splits(wanted, policy);
+    let Some(smallest) = splits.last() else {
+        return vec![format!(
+            "A volume of {} with durability {} cannot be split into bricks from {} to {}, at most {} of them: {end}",
+            wanted.size, wanted.durability, policy.brick_min, policy.brick_max, policy.max_bricks
+        )];
+    };
+    let mut lines = vec![set_needs(wanted, smallest.brick, smallest.sets)];
+    let refusals = refusals(inventory, wanted, facts, smallest.brick);
+    for (node, device, refusal) in refusals.iter().take(DEVICES_NAMED) {
+        let reason = refusal.as_ref().map_or_else(|| "has room for a brick".to_owned(), Refusal::to_string);
+        lines.push(format!(
+            "  {} on {} (zone {}, device {}): {reason}",
+            device.name,
+            node.manage_host(),
+            node.zone,
+            device.id
+        ));
+    }
+    if let Some(more) = refusals.len().checked_sub(DEVICES_NAMED).filter(|more| *more > 0) {
+        lines.push(format!("  and {more} more devices"));
+    }
+    lines.push(match largest(inventory, wanted, policy, facts) {
+        Some(size) => format!("The largest size that fits now is {size}."),
+        None => "No size fits now.".to_owned(),
+    });
+    lines
+}
+
+fn set_needs(wanted: &Wanted<'_>, brick: Kib, sets: u32) -> String {
+    let domain = match wanted.zones {
+        ZoneChecking::Strict => "zones (zone checking is strict)",
+        ZoneChecking::None => "nodes",
+    };
+    let number = wanted.durability.set_size();
+    format!(
+        "Durability {} needs {number} bricks on {number} different {domain}; the smallest split tried has {sets} \
+         such brick sets with bricks of {brick}.",
+        wanted.durability
+    )
+}
+
+/// The largest size in GiB that would find a place, with the same durability, options and limits.
+pub fn largest(inventory: &Inventory, wanted: &Wanted<'_>, policy: &Policy, facts: &Facts) -> Option<Gib> {
+    let room = Room::gather(inventory, wanted, facts, 0);
+    let fits = |size: u64| {
+        let sized = Wanted { size: Gib(size).kib(), ..wanted.clone() };
+        splits(&sized, policy).0.iter().any(|split| room.fits(split.brick, split.sets))
+    };
+    let data = u64::from(wanted.durability.data_bricks());
+    let (mut fit, mut too_large) = (0, policy.brick_max.whole_gib().0 * u64::from(policy.max_bricks) * data + 1);
+    while too_large - fit > 1 {
+        let middle = fit + (too_large - fit) / 2;
+        if fits(middle) {
+            fit = middle;
+        } else {
+            too_large = middle;
+        }
+    }
+    (fit > 0).then_some(Gib(fit))
+}
+
+/// Where a brick of a volume stands, and how full its device is.
+#[derive(Clone, Debug)]
+pub struct PlacedBrick {
+    /// The brick.
+    pub brick: BrickId,
+    /// Its place in the volume.
+    pub position: Option<SetPosition>,
+    /// Management host name of its node.
+    pub host: String,
+    /// Zone of its node.
+    pub zone: i64,
+    /// Path of its device.
+    pub device: String,
+    /// Space of the device nothing is charged for.
+    pub free: Kib,
+    /// Size of the device.
+    pub total: Kib,
+    /// Usable size of the brick.
+    pub size: Kib,
+}
+
+impl PlacedBrick {
+    /// Why it stands there, in one line.
+    pub fn reason(&self) -> String {
+        let percent = self.free.0 as f64 * 100.0 / self.total.0.max(1) as f64;
+        format!(
+            "zone {} had no brick of this set; of its devices this one stays emptiest ({percent:.1} % free)",
+            self.zone
+        )
+    }
+}
+
+/// The bricks of a volume in gluster's order as far as it is known.
+pub fn placed(inventory: &Inventory, volume: VolumeId) -> Vec<PlacedBrick> {
+    let bricks = inventory.bricks_of_volume(volume).filter_map(|id| inventory.brick(id));
+    let mut placed: Vec<PlacedBrick> = bricks
+        .filter_map(|brick| {
+            let (node, device) = (inventory.node(brick.node)?, inventory.device(brick.device)?);
+            Some(PlacedBrick {
+                brick: brick.id,
+                position: brick.position,
+                host: node.manage_host().to_owned(),
+                zone: node.zone,
+                device: device.name.clone(),
+                free: inventory.free(device),
+                total: device.total,
+                size: brick.size,
+            })
+        })
+        .collect();
+    placed.sort_by_key(|brick| (brick.position, brick.brick));
+    placed
+}

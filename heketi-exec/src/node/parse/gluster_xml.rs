@@ -1,0 +1,225 @@
+//! `gluster … --xml`, as versions 3.12 to 11 print it.
+
+use heketi_core::operation::{GlusterBrick, GlusterVolume, Peer};
+use quick_xml::Reader;
+use quick_xml::events::{BytesStart, Event};
+
+use super::ParseError;
+
+/// gluster nests its answers less than ten deep.
+const MAX_DEPTH: usize = 32;
+
+/// One element: the text directly in it, and its children in order.
+///
+/// A tree and not typed records, because `<brick>` mixes text with children and versions differ in what
+/// else they put anywhere.
+#[derive(Debug, Default)]
+struct Element {
+    name: String,
+    text: String,
+    children: Vec<Element>,
+}
+
+impl Element {
+    fn child(&self, name: &str) -> Option<&Self> {
+        self.children.iter().find(|child| child.name == name)
+    }
+
+    fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Self> {
+        self.children.iter().filter(move |child| child.name == name)
+    }
+
+    fn text_of(&self, name: &str) -> &str {
+        self.child(name).map_or("", |child| child.text.trim())
+    }
+
+    fn named(start: &BytesStart<'_>) -> Self {
+        Self { name: start.local_name().as_ref().to_owned(), ..Self::default() }
+    }
+}
+
+fn bad(why: impl Into<String>, text: &str) -> ParseError {
+    ParseError::new("gluster --xml", why, text)
+}
+
+/// Reads the text into a tree, from `<cliOutput` on: messages may stand before it.
+fn read(text: &str) -> Result<Element, ParseError> {
+    let start = text.find("<cliOutput").ok_or_else(|| bad("no cliOutput", text))?;
+    let mut reader = Reader::from_str(text.get(start..).unwrap_or_default());
+    let mut open: Vec<Element> = Vec::new();
+    loop {
+        let closed = match reader.read_event().map_err(|error| bad(error.to_string(), text))? {
+            Event::Start(start) => {
+                if open.len() >= MAX_DEPTH {
+                    return Err(bad("nested too deeply", text));
+                }
+                open.push(Element::named(&start));
+                continue;
+            }
+            Event::Empty(start) => Element::named(&start),
+            Event::End(_) => open.pop().ok_or_else(|| bad("an end without a start", text))?,
+            Event::Text(part) => {
+                append(&mut open, &part);
+                continue;
+            }
+            Event::CData(part) => {
+                append(&mut open, &part);
+                continue;
+            }
+            Event::GeneralRef(reference) => {
+                let resolved = match reference.resolve_char_ref() {
+                    Ok(Some(c)) => c.to_string(),
+                    _ => entity(&reference),
+                };
+                append(&mut open, &resolved);
+                continue;
+            }
+            Event::Eof => return Err(bad("it ends too early", text)),
+            _ => continue,
+        };
+        match open.last_mut() {
+            Some(parent) => parent.children.push(closed),
+            None => return Ok(closed),
+        }
+    }
+}
+
+fn append(open: &mut [Element], text: &str) {
+    if let Some(element) = open.last_mut() {
+        element.text.push_str(text);
+    }
+}
+
+/// The character an entity stands for; an unknown one stays as it was written.
+fn entity(name: &str) -> String {
+    match name {
+        "lt" => "<".into(),
+        "gt" => ">".into(),
+        "amp" => "&".into(),
+        "quot" => "\"".into(),
+        "apos" => "'".into(),
+        other => format!("&{other};"),
+    }
+}
+
+/// gluster's answer: what was asked for, or why it refused. The exit status does not tell them apart,
+/// because versions differ in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply<T> {
+    /// It did what it was asked.
+    Done(T),
+    /// It did not; the text says why.
+    Refused(String),
+}
+
+/// Reads the answer; `content` reads what a successful one holds.
+fn reply<T>(text: &str, content: impl FnOnce(&Element) -> T) -> Result<Reply<T>, ParseError> {
+    let root = read(text)?;
+    let code = root.text_of("opRet");
+    if code.is_empty() {
+        return Err(bad("no opRet", text));
+    }
+    // Some versions fill an empty text with the printed form of a null pointer.
+    let message = Some(root.text_of("opErrstr")).filter(|message| !message.is_empty() && *message != "(null)");
+    Ok(match (code, message) {
+        (_, Some(message)) => Reply::Refused(message.to_owned()),
+        ("0", None) => Reply::Done(content(&root)),
+        (code, None) => Reply::Refused(format!("gluster failed with code {code}, error {}", root.text_of("opErrno"))),
+    })
+}
+
+/// Did the command succeed?
+///
+/// # Errors
+/// [`ParseError`] when the text holds no whole answer.
+pub fn status(text: &str) -> Result<Reply<()>, ParseError> {
+    reply(text, |_| ())
+}
+
+/// `pool list --xml` and `peer status --xml`: all members, the asked host among them as `localhost` where
+/// the command lists it.
+///
+/// # Errors
+/// [`ParseError`] when the text holds no whole answer.
+pub fn pool_list(text: &str) -> Result<Reply<Vec<Peer>>, ParseError> {
+    reply(text, |root| {
+        let Some(status) = root.child("peerStatus") else { return Vec::new() };
+        status.all("peer").map(peer).collect()
+    })
+}
+
+fn peer(element: &Element) -> Peer {
+    let mut names: Vec<String> = Vec::new();
+    let more = element.child("hostnames").into_iter().flat_map(|list| list.all("hostname"));
+    for name in element.all("hostname").chain(more).map(|name| name.text.trim()) {
+        if !name.is_empty() && !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+    Peer { names, uuid: element.text_of("uuid").to_owned(), connected: element.text_of("connected") == "1" }
+}
+
+/// `volume info --xml`, for one volume or all. No volume at all is an empty list, also where a version
+/// reports that as a failure.
+///
+/// # Errors
+/// [`ParseError`] when the text holds no whole answer.
+pub fn volumes(text: &str) -> Result<Reply<Vec<GlusterVolume>>, ParseError> {
+    let reply = reply(text, |root| {
+        let list = root.child("volInfo").and_then(|info| info.child("volumes"));
+        list.into_iter().flat_map(|list| list.all("volume")).map(volume).collect()
+    })?;
+    Ok(match reply {
+        Reply::Refused(message) if message.to_ascii_lowercase().contains("no volumes present") => {
+            Reply::Done(Vec::new())
+        }
+        other => other,
+    })
+}
+
+fn volume(element: &Element) -> GlusterVolume {
+    let bricks = element.child("bricks").into_iter().flat_map(|list| list.all("brick"));
+    let options = element.child("options").into_iter().flat_map(|list| list.all("option"));
+    GlusterVolume {
+        name: element.text_of("name").to_owned(),
+        uuid: element.text_of("id").to_owned(),
+        started: element.text_of("status") == "1" || element.text_of("statusStr") == "Started",
+        bricks: bricks.filter_map(brick).collect(),
+        options: options
+            .map(|option| (option.text_of("name").to_owned(), option.text_of("value").to_owned()))
+            .collect(),
+    }
+}
+
+/// A brick's name is in a child, and in old versions only in the text beside it.
+fn brick(element: &Element) -> Option<GlusterBrick> {
+    let name = match element.text_of("name") {
+        "" => element.text.trim(),
+        name => name,
+    };
+    // The host may be an IPv6 address, the path is absolute.
+    let (host, path) = name.split_once(":/")?;
+    Some(GlusterBrick { host: host.to_owned(), path: format!("/{path}") })
+}
+
+/// `snapshot list V --xml`: names of the volume's snapshots. `total` can be greater than the number of
+/// names in an answer that holds only the number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SnapshotList {
+    /// How many there are.
+    pub total: u64,
+    /// Their names.
+    pub names: Vec<String>,
+}
+
+/// `snapshot list V --xml`.
+///
+/// # Errors
+/// [`ParseError`] when the text holds no whole answer.
+pub fn snapshots(text: &str) -> Result<Reply<SnapshotList>, ParseError> {
+    reply(text, |root| {
+        let Some(list) = root.child("snapList") else { return SnapshotList::default() };
+        let names: Vec<String> = list.all("snapshot").map(|name| name.text.trim().to_owned()).collect();
+        SnapshotList { total: list.text_of("count").parse().unwrap_or(0).max(names.len() as u64), names }
+    })
+}

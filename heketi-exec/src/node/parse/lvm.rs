@@ -1,0 +1,130 @@
+//! LVM reports, and udev's names of a disk.
+
+use heketi_core::units::Kib;
+use serde::Deserialize;
+
+use super::{ParseError, json_with_noise};
+
+/// A physical volume.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct PhysicalVolume {
+    /// Path of its disk; `[unknown]` when the disk is missing.
+    #[serde(default, rename = "pv_name")]
+    pub path: String,
+    /// Its UUID.
+    #[serde(default, rename = "pv_uuid")]
+    pub uuid: String,
+    /// The volume group it belongs to; empty when it belongs to none.
+    #[serde(default, rename = "vg_name")]
+    pub group: String,
+}
+
+#[derive(Deserialize)]
+struct Reports {
+    #[serde(default)]
+    report: Vec<Report>,
+}
+
+/// The key differs by LVM version.
+#[derive(Deserialize)]
+struct Report {
+    #[serde(default)]
+    pv: Vec<PhysicalVolume>,
+    #[serde(default)]
+    vg: Vec<PhysicalVolume>,
+}
+
+/// `pvs -o pv_name,pv_uuid,vg_name --reportformat=json`.
+///
+/// # Errors
+/// [`ParseError`] when there is no report.
+pub fn physical_volumes(text: &str) -> Result<Vec<PhysicalVolume>, ParseError> {
+    let reports: Reports = json_with_noise("pvs", text)?;
+    Ok(reports.report.into_iter().flat_map(|report| report.pv.into_iter().chain(report.vg)).collect())
+}
+
+/// Sizes of a volume group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GroupSize {
+    /// Of one extent.
+    pub extent: Kib,
+    /// All extents.
+    pub total: Kib,
+    /// Free extents.
+    pub free: Kib,
+}
+
+/// `vgdisplay -c GROUP`: the line that begins with the name of the group.
+///
+/// # Errors
+/// [`ParseError`] when there is no such line or its numbers are none.
+pub fn group_size(text: &str, group: &str) -> Result<GroupSize, ParseError> {
+    // The text heketi v10 gave for any answer it could not read.
+    let bad = |why: &str| ParseError::new("vgdisplay", format!("vgdisplay returned an invalid string ({why})"), text);
+    let fields = |line: &str| line.trim().split(':').map(str::to_owned).collect::<Vec<_>>();
+    let fields = text
+        .lines()
+        .map(fields)
+        .find(|fields| fields.len() >= 17 && fields.first().is_some_and(|name| name == group))
+        .ok_or_else(|| bad("no line of the volume group"))?;
+    let number = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok());
+    let (extent, total, free) = (number(12), number(13), number(15));
+    let (Some(extent), Some(total), Some(free)) = (extent, total, free) else {
+        return Err(bad("a size is no number"));
+    };
+    let size = |extents: u64| extents.checked_mul(extent).map(Kib).ok_or_else(|| bad("a size is too large"));
+    Ok(GroupSize { extent: Kib(extent), total: size(total)?, free: size(free)? })
+}
+
+/// Could this be a name in LVM? Warnings hold blanks and other signs.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "+_.-".contains(c))
+}
+
+/// A logical volume.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogicalVolume {
+    /// Its name.
+    pub name: String,
+    /// The thin pool it lives in; empty when it lives in none.
+    pub pool: String,
+}
+
+/// `lvs --noheadings --separator : --options lv_name,pool_lv GROUP`.
+pub fn volumes_and_pools(text: &str) -> Vec<LogicalVolume> {
+    let volume = |line: &str| {
+        let (name, pool) = line.trim().split_once(':')?;
+        (is_name(name) && (pool.is_empty() || is_name(pool)))
+            .then(|| LogicalVolume { name: name.to_owned(), pool: pool.to_owned() })
+    };
+    text.lines().filter_map(volume).collect()
+}
+
+/// `lvs --noheadings -o lv_name GROUP`.
+pub fn names(text: &str) -> Vec<String> {
+    text.lines().map(str::trim).filter(|line| is_name(line)).map(str::to_owned).collect()
+}
+
+/// `lvs --noheadings --options=thin_count GROUP/POOL`.
+///
+/// # Errors
+/// [`ParseError`] when no line is a number.
+pub fn thin_count(text: &str) -> Result<u64, ParseError> {
+    text.lines()
+        .find_map(|line| line.trim().parse().ok())
+        .ok_or_else(|| ParseError::new("lvs", "no number of logical volumes", text))
+}
+
+/// `udevadm info --query=symlink --name=DEVICE`: all names of the device, `device` itself among them.
+/// Left out are the names udev derives from the UUID of the physical volume.
+pub fn links(text: &str, device: &str) -> Vec<String> {
+    let mut paths: Vec<String> = text
+        .split_ascii_whitespace()
+        .map(|link| format!("/dev/{link}"))
+        .filter(|path| !path.starts_with("/dev/disk/by-id/lvm-pv-uuid-"))
+        .collect();
+    if !paths.iter().any(|path| path == device) {
+        paths.push(device.to_owned());
+    }
+    paths
+}

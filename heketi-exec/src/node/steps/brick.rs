@@ -1,0 +1,215 @@
+use heketi_core::operation::{BrickSpec, Observation, StepFailure, StepOutcome};
+use tracing::warn;
+
+use crate::node::commands::brick as lines;
+use crate::node::parse::lvm::LogicalVolume;
+use crate::node::parse::{lvm, mounts};
+use crate::node::quote;
+use crate::node::session::{Session, Verdict, lvm_finds_nothing, no_such_file, says};
+use crate::runner::{CommandLine, LineResult};
+
+pub(super) async fn create(session: &mut Session<'_>, brick: &BrickSpec, redo: bool) -> StepOutcome {
+    if redo && !remove(session, brick).await? {
+        return Err(session.refused(format!(
+            "thin pool {}/{} exists and holds other logical volumes",
+            brick.volume_group, brick.thin_pool
+        )));
+    }
+    session.act(lines::create(session.options, brick), |_, _, _| Verdict::Fail).await?;
+    Ok(Observation::Done)
+}
+
+pub(super) async fn destroy(session: &mut Session<'_>, brick: &BrickSpec) -> StepOutcome {
+    remove(session, brick).await.map(|pool_removed| Observation::BrickDestroyed { pool_removed })
+}
+
+/// What is left of a brick on the node.
+struct Remains {
+    /// How often its mount point is mounted.
+    mounted: usize,
+    /// Patterns that remove its lines from fstab.
+    fstab_patterns: Vec<String>,
+    /// Its logical volume exists.
+    volume: bool,
+    /// Its thin pool exists.
+    pool: bool,
+}
+
+/// Removes all that is left of the brick. Is its thin pool gone?
+///
+/// fstab comes before LVM: a node whose fstab names a missing volume does not boot. A failure leaves the
+/// rest as it is, for the next try to find.
+async fn remove(session: &mut Session<'_>, brick: &BrickSpec) -> Result<bool, StepFailure> {
+    let options = session.options;
+    let (group, pool) = (brick.volume_group.as_str(), brick.thin_pool.as_str());
+    let remains = inspect(session, brick).await?;
+
+    let mut batch = vec![lines::unmount(&brick.mount_point); remains.mounted];
+    batch.extend(remains.fstab_patterns.iter().map(|pattern| lines::remove_from_fstab(options, pattern)));
+    if remains.volume {
+        batch.push(lines::remove_volume(options, group, &brick.logical_volume));
+    }
+    if !remains.pool {
+        batch.push(lines::remove_mount_point(&brick.mount_point));
+        act(session, brick, batch).await?;
+        return Ok(true);
+    }
+    let count_line = lines::thin_count(options, group, pool);
+    batch.push(count_line.clone());
+    let results = act(session, brick, batch).await?;
+    let counted = results.last().ok_or_else(|| session.unanswered(&count_line))?;
+    // A failed line got this far only because LVM knows no such pool.
+    let count = if counted.success() {
+        lvm::thin_count(&counted.stdout).map_err(|error| {
+            let failure = session.senseless(&count_line, &error);
+            let unable = "Unable to determine number of logical volumes in thin pool";
+            let text = format!("{unable} {group}/{pool} on host {}: {}", failure.host, failure.text);
+            StepFailure { text, ..failure }
+        })?
+    } else {
+        0
+    };
+    let mut batch = Vec::new();
+    if count == 0 {
+        batch.push(lines::remove_volume(options, group, pool));
+    }
+    batch.push(lines::remove_mount_point(&brick.mount_point));
+    act(session, brick, batch).await?;
+    Ok(count == 0)
+}
+
+async fn inspect(session: &mut Session<'_>, brick: &BrickSpec) -> Result<Remains, StepFailure> {
+    let (mount, fstab, volumes) = (
+        lines::mounts(),
+        lines::read_fstab(session.options),
+        lines::volumes_and_pools(session.options, &brick.volume_group),
+    );
+    let result = session.inspect(vec![mount.clone(), fstab.clone(), volumes.clone()]).await?;
+    let mut answers = result.lines.into_iter();
+
+    let mounted = answers.next().ok_or_else(|| session.unanswered(&mount))?;
+    if !mounted.success() {
+        return Err(session.failed_line(&mount, &mounted));
+    }
+    let mounted = mounts::mounts(&mounted.stdout)
+        .iter()
+        .filter(|mount| real_path(&mount.mount_point) == real_path(&brick.mount_point))
+        .count();
+
+    let listed = answers.next().ok_or_else(|| session.unanswered(&fstab))?;
+    // A node without the file has no line of ours either.
+    if !listed.success() && !no_such_file(&listed) {
+        return Err(session.failed_line(&fstab, &listed));
+    }
+    let fstab_patterns = if listed.success() { fstab_patterns(brick, &listed.stdout) } else { Vec::new() };
+
+    let found = match answers.next() {
+        Some(found) => found,
+        None => session.ask(volumes.clone()).await?,
+    };
+    // Without the volume group nothing of LVM is left.
+    if !found.success() && !lvm_finds_nothing(&found) {
+        return Err(session.failed_line(&volumes, &found));
+    }
+    let found = if found.success() { lvm::volumes_and_pools(&found.stdout) } else { Vec::new() };
+    let named = |name: &str| found.iter().find(|volume| volume.name == name);
+    if let Some(LogicalVolume { name, pool }) = named(&brick.logical_volume)
+        && *pool != brick.thin_pool
+    {
+        let pool = if pool.is_empty() { "no thin pool" } else { pool };
+        return Err(session.refused(format!(
+            "logical volume {}/{name} is in {pool} and not in {}: it is not this brick's, nothing was removed",
+            brick.volume_group, brick.thin_pool
+        )));
+    }
+    Ok(Remains {
+        mounted,
+        fstab_patterns,
+        volume: named(&brick.logical_volume).is_some(),
+        pool: named(&brick.thin_pool).is_some(),
+    })
+}
+
+/// `/var/run` is a link to `/run` on today's nodes; mount listings show the latter.
+fn real_path(path: &str) -> &str {
+    match path.strip_prefix("/var/run/") {
+        Some(_) => path.get("/var".len()..).unwrap_or(path),
+        None => path,
+    }
+}
+
+/// glusterd mounts bricks of clones and snapshots itself; fstab never names them.
+fn is_mounted_by_gluster(mount_point: &str) -> bool {
+    real_path(mount_point).starts_with("/run/gluster/")
+}
+
+/// The patterns that remove the lines of this brick, and no other, from this fstab.
+fn fstab_patterns(brick: &BrickSpec, fstab: &str) -> Vec<String> {
+    if is_mounted_by_gluster(&brick.mount_point) {
+        return Vec::new();
+    }
+    let device = lines::device_node(brick);
+    let ours: Vec<mounts::Mount> = mounts::fstab(fstab)
+        .into_iter()
+        .filter(|line| line.device == device || line.mount_point == brick.mount_point)
+        .collect();
+    // A name made from an id is part of no other: heketi v10's form of the line will do.
+    let from_id = brick
+        .logical_volume
+        .strip_prefix("brick_")
+        .is_some_and(|id| id.len() == 32 && id.bytes().all(|c| c.is_ascii_hexdigit()));
+    let mut patterns = Vec::new();
+    for line in ours {
+        let pattern = if from_id && (line.device + &line.mount_point).contains(&brick.logical_volume) {
+            quote::sed_literal(&brick.logical_volume)
+        } else {
+            // Blanks around it: the name may be a part of others.
+            format!("^[^#]*[[:blank:]]{}[[:blank:]]", quote::sed_literal(&line.mount_point))
+        };
+        if !patterns.contains(&pattern) {
+            patterns.push(pattern);
+        }
+    }
+    patterns
+}
+
+/// Runs the lines that remove a brick; what is gone already is as good as removed.
+async fn act(
+    session: &mut Session<'_>,
+    brick: &BrickSpec,
+    batch: Vec<CommandLine>,
+) -> Result<Vec<LineResult>, StepFailure> {
+    let (options, host) = (session.options, session.host);
+    let mut is_busy = false;
+    let judge = |line: &CommandLine, result: &LineResult, tries: u32| {
+        let program = line.text.split(' ').next().unwrap_or_default();
+        let gone = match program {
+            "umount" => says(result, &["not mounted", "no mount point specified", "not found"]),
+            "rmdir" => {
+                if !no_such_file(result) {
+                    warn!(host = %host.manage, command = %line.text, "left behind: {}", result.failure_text());
+                }
+                true
+            }
+            "sed" => no_such_file(result),
+            _ => lvm_finds_nothing(result),
+        };
+        is_busy = program == "umount" && !gone;
+        match options.busy_pause(tries) {
+            _ if gone => Verdict::GoOn,
+            Some(pause) if is_busy && says(result, &["busy"]) => Verdict::Retry(pause),
+            _ => Verdict::Fail,
+        }
+    };
+    let failure = match session.act(batch, judge).await {
+        Err(failure) if is_busy && options.debug_umount_failures => failure,
+        other => return other,
+    };
+    // A brick process, a snapshot or an administrator's shell: its name is worth a line.
+    let holders = match session.ask(lines::holders(&brick.mount_point)).await {
+        Ok(holders) => holders.failure_text(),
+        Err(error) => error.text,
+    };
+    warn!(host = %host.manage, mount_point = %brick.mount_point, "cannot unmount; used by: {holders}");
+    Err(StepFailure { text: format!("{}; used by: {holders}", failure.text), ..failure })
+}

@@ -1,0 +1,236 @@
+//! Runs batches on this machine: for a server that lives on its only node, and for tests.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::outcome::{End, Job};
+use super::splitter::{Split, Splitter};
+use super::wrapper::{Script, longest_run};
+use super::{Batch, BatchResult, CommandRunner, RunError, RunErrorKind};
+
+/// What a batch may take beyond the times of its lines, for starting and ending processes.
+const MARGIN: Duration = Duration::from_secs(30);
+/// How long output may follow the end of the shell, when a daemon it left behind holds the streams open.
+const AFTER_EXIT: Duration = Duration::from_secs(2);
+
+/// Runs every batch through `/bin/bash` on this machine, whatever the host name says.
+///
+/// A batch that has started goes on when the caller stops waiting for it, as it would on a far node.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LocalRunner {
+    /// Put `sudo -n` before each line.
+    pub sudo: bool,
+}
+
+#[async_trait]
+impl CommandRunner for LocalRunner {
+    async fn run(&self, host: &str, batch: &Batch) -> Result<BatchResult, RunError> {
+        if batch.lines.is_empty() {
+            return Ok(BatchResult::default());
+        }
+        let job = Job {
+            host,
+            user: "",
+            batch,
+            sudo: self.sudo,
+        };
+        job.log_start();
+        let script = Script::new(batch, self.sudo)
+            .map_err(|error| job.refused(RunErrorKind::Protocol, error.to_string()))?;
+        let child = start(&script).map_err(|error| {
+            let message = format!("cannot start /bin/bash: {error}");
+            job.refused(RunErrorKind::Protocol, message)
+        })?;
+        let (done, outcome) = oneshot::channel();
+        let limit = longest_run(batch) + MARGIN;
+        let splitter = script.splitter();
+        tokio::spawn(async move {
+            // Nobody may be waiting any more.
+            let _ = done.send(follow(child, splitter, limit).await);
+        });
+        match outcome.await {
+            Ok((split, end)) => job.conclude(split, end),
+            Err(_) => job.conclude(
+                Split::default(),
+                End::Lost("the runner is shutting down".to_owned()),
+            ),
+        }
+    }
+}
+
+fn start(script: &Script) -> std::io::Result<Child> {
+    Command::new("/bin/bash")
+        .arg("-c")
+        .arg(script.text())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+}
+
+/// Reads both streams until the batch is complete, the shell ends, or the time is up.
+async fn follow(mut child: Child, mut splitter: Splitter, limit: Duration) -> (Split, End) {
+    let mut stdout = child.stdout.take();
+    let mut stderr = child.stderr.take();
+    let (mut out, mut err) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
+    let late = Instant::now() + limit;
+    let mut deadline = late;
+    let mut exited = None;
+    let end = loop {
+        if splitter.is_complete() {
+            break End::Complete;
+        }
+        if let (Some(how), true) = (&exited, stdout.is_none() && stderr.is_none()) {
+            break End::ShellEnded(String::clone(how));
+        }
+        let step = timeout_at(deadline, async {
+            tokio::select! {
+                read = read(&mut stdout, &mut out), if stdout.is_some() => Step::Out(read),
+                read = read(&mut stderr, &mut err), if stderr.is_some() => Step::Err(read),
+                status = child.wait(), if exited.is_none() => Step::Exited(match status {
+                    Ok(status) => format!("ended with {status}"),
+                    Err(error) => format!("could not be waited for: {error}"),
+                }),
+            }
+        });
+        match step.await {
+            Ok(Step::Out(0)) => stdout = None,
+            Ok(Step::Out(bytes)) => splitter.push_stdout(&out[..bytes]),
+            Ok(Step::Err(0)) => stderr = None,
+            Ok(Step::Err(bytes)) => splitter.push_stderr(&err[..bytes]),
+            Ok(Step::Exited(how)) => {
+                exited = Some(how);
+                deadline = late.min(Instant::now() + AFTER_EXIT);
+            }
+            Err(_) => match exited {
+                Some(how) => break End::ShellEnded(how),
+                None => {
+                    kill_group(&child).await;
+                    break End::TooLate(format!("not done after {} s", limit.as_secs()));
+                }
+            },
+        }
+    };
+    // Closing the pipes first lets a shell that still prints end by SIGPIPE.
+    drop((stdout, stderr));
+    tokio::spawn(async move { child.wait().await });
+    (splitter.finish(), end)
+}
+
+enum Step {
+    Out(usize),
+    Err(usize),
+    Exited(String),
+}
+
+/// The next bytes of a pipe; 0 at its end. A pipe that cannot be read is at its end.
+async fn read(pipe: &mut Option<impl AsyncRead + Unpin>, buffer: &mut [u8]) -> usize {
+    match pipe {
+        Some(pipe) => pipe.read(buffer).await.unwrap_or(0),
+        None => 0,
+    }
+}
+
+/// Kills the shell and everything in its process group. (Each line is in a group of its own, which
+/// `timeout` has killed by then.)
+async fn kill_group(child: &Child) {
+    let Some(pid) = child.id() else { return };
+    let kill = Command::new("/bin/bash")
+        .arg("-c")
+        .arg(format!("kill -KILL -- -{pid}"))
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .status();
+    // Nothing more can be done if even that hangs.
+    let _ = timeout(Duration::from_secs(5), kill).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{CommandLine, LineStatus};
+    use super::*;
+
+    fn batch(lines: &[&str]) -> Batch {
+        lines
+            .iter()
+            .map(|line| CommandLine::new(*line, Duration::from_secs(10)))
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn lines_run_in_order_up_to_a_failure() {
+        let runner = LocalRunner::default();
+        let result = runner
+            .run("anywhere", &batch(&["echo a", "false", "echo b"]))
+            .await
+            .unwrap();
+        assert_eq!(result.lines.len(), 2);
+        assert_eq!(result.lines[0].stdout, "a\n");
+        assert_eq!(result.failure().unwrap().0, 1);
+        assert_eq!(result.lines[1].status, LineStatus::Exited(1));
+    }
+
+    #[tokio::test]
+    async fn an_empty_batch_does_nothing() {
+        let runner = LocalRunner::default();
+        let result = runner.run("anywhere", &Batch::default()).await.unwrap();
+        assert!(result.lines.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_shell_that_ends_early_leaves_the_outcome_unknown() {
+        let runner = LocalRunner::default();
+        let error = runner
+            .run("h", &batch(&["echo a", "true; kill -9 $$", "echo b"]))
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind, RunErrorKind::Protocol);
+        assert_eq!(error.finished.lines.len(), 1);
+        assert!(!error.nothing_more_ran);
+        assert!(error.message.contains("signal: 9"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_daemon_that_keeps_the_streams_open_is_not_waited_for() {
+        let started = Instant::now();
+        let result = LocalRunner::default()
+            .run("h", &batch(&["bash -c 'sleep 20 & echo $!'"]))
+            .await
+            .unwrap();
+        assert!(started.elapsed() < Duration::from_secs(8));
+        assert!(result.failure().is_none());
+        let pid = result.lines[0].stdout.trim().to_owned();
+        std::process::Command::new("bash").args(["-c", "kill \"$0\"", &pid]).status().unwrap();
+    }
+
+    #[tokio::test]
+    async fn at_the_overall_deadline_the_shell_is_killed() {
+        let script = Script::new(&batch(&["true; read -t 60 < <(sleep 60)"]), false).unwrap();
+        let child = start(&script).unwrap();
+        let pid = child.id().unwrap();
+        let (split, end) = follow(child, script.splitter(), Duration::from_millis(500)).await;
+        assert!(matches!(end, End::TooLate(_)), "{end:?}");
+        assert!(split.result.lines.is_empty());
+        let gone = async {
+            while std::path::Path::new(&format!("/proc/{pid}")).exists() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(Duration::from_secs(5), gone).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn large_output_on_both_streams_arrives_whole() {
+        let line = "bash -c 'head -c 3000000 /dev/zero | tr \"\\0\" x; head -c 2000000 /dev/zero | tr \"\\0\" y >&2'";
+        let result = LocalRunner::default().run("h", &batch(&[line])).await.unwrap();
+        assert_eq!(result.lines[0].stdout.len(), 3_000_000);
+        assert_eq!(result.lines[0].stderr.len(), 2_000_000);
+    }
+}
