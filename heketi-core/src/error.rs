@@ -16,6 +16,8 @@ pub enum ErrorKind {
     CannotAllocate,
     /// Another operation works on the object; trying again later can succeed.
     Busy,
+    /// heketi takes no work now: it is stopping, or its store failed.
+    NotServing,
     /// A node needed for the request does not answer.
     Unavailable,
     /// The stored state is inconsistent, or another defect of heketi.

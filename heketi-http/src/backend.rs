@@ -1,5 +1,7 @@
 //! What the HTTP service asks of the engine, in wire types.
 
+mod engine;
+
 use async_trait::async_trait;
 use heketi_core::api::{
     CheckedVolumeCreate, ClusterCreateRequest, ClusterFlagsRequest, ClusterInfo, ClusterList, DeviceAddRequest,
@@ -8,6 +10,8 @@ use heketi_core::api::{
 use heketi_core::id::{ClusterId, DeviceId, NodeId, QueueId, VolumeId};
 use heketi_core::model::Tags;
 use heketi_core::{Error, Gib};
+
+pub use engine::EngineBackend;
 
 /// Where a job stands.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -40,8 +40,8 @@ pub use step::{
     Action, BrickSpec, Certainty, DeviceContents, DeviceReport, FailureKind, GlusterBrick, GlusterVolume,
     GlusterVolumeSpec, Host, Observation, Peer, Step, StepFailure, StepOutcome,
 };
-pub use tags::{TagChange, device_tags, node_tags};
-pub use volume_create::{VolumeCreate, VolumeCreateRequest};
+pub use tags::{device_tags, node_tags};
+pub use volume_create::VolumeCreate;
 pub use volume_delete::VolumeDelete;
 pub use volume_expand::VolumeExpand;
 pub use volume_plan::{ClusterChoice, choose_cluster, choose_expansion, explain_create, explain_expansion};

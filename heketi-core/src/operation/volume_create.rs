@@ -6,31 +6,13 @@ use super::machine::{Context, Event, Turn, cluster_hosts, failure_texts, in_clus
 use super::volume_bricks::{Bricks, Named, listed_volumes, still_used};
 use super::volume_plan::{ClusterChoice, bricks_for, still_eligible};
 use super::{Action, GlusterVolumeSpec, Planned, Step, StepOutcome, Work};
+use crate::api::CheckedVolumeCreate;
 use crate::error::Error;
 use crate::id::{DeviceId, IdSource, VolumeId};
 use crate::inventory::{ChangeSet, Claim, Inventory, JobResult, Key, Object};
-use crate::model::{Durability, Snapshot, Volume, VolumeOptions};
+use crate::model::{Volume, VolumeOptions};
 use crate::placement::Policy;
-use crate::units::{Gib, Timestamp};
-
-/// A volume to create; its values are checked (`api::VolumeCreateRequest`).
-#[derive(Clone, Debug, PartialEq)]
-pub struct VolumeCreateRequest {
-    /// Size.
-    pub size: Gib,
-    /// Name; none means `vol_<volume id>`.
-    pub name: Option<String>,
-    /// Ids of the clusters that may take it, in the order to try; none means any.
-    pub clusters: Vec<String>,
-    /// What a brick set is made of.
-    pub durability: Durability,
-    /// Group that owns the brick directories, 0 for none.
-    pub gid: i64,
-    /// Room for snapshots.
-    pub snapshot: Snapshot,
-    /// Options of the request, `key value` each.
-    pub options: Vec<String>,
-}
+use crate::units::Timestamp;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -69,7 +51,7 @@ impl VolumeCreate {
     /// `CannotAllocate` when the name was taken or the cluster's limit reached meanwhile.
     pub fn plan(
         inventory: &Inventory,
-        request: &VolumeCreateRequest,
+        request: &CheckedVolumeCreate,
         chosen: &ClusterChoice,
         policy: &Policy,
         ids: &mut dyn IdSource,

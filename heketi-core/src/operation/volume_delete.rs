@@ -46,8 +46,7 @@ impl VolumeDelete {
     /// Plans to delete a volume.
     ///
     /// # Errors
-    /// `NotFound`; `Conflict` for the database volume; `CannotAllocate` with heketi v10's conflict text while
-    /// another operation works on the volume.
+    /// `NotFound`; `Conflict` for the database volume, and while another operation works on the volume.
     pub fn plan(inventory: &Inventory, id: VolumeId, ids: &mut dyn IdSource, now: Timestamp) -> Result<Planned, Error> {
         let hidden = inventory.is_volume_hidden(id);
         let volume = inventory.volume(id).ok_or_else(Error::not_found)?;
@@ -56,8 +55,7 @@ impl VolumeDelete {
             return Err(Error::new(ErrorKind::Conflict, text));
         }
         if hidden || inventory.conflict(&Object::Volume(id), Claim::Exclusive).is_some() {
-            let text = format!("Failed to set up volume delete: {}", Error::conflict());
-            return Err(Error::new(ErrorKind::CannotAllocate, text));
+            return Err(Error::conflict());
         }
         let work = Work::VolumeDelete(Self { volume: id, phase: Phase::Inspect });
         Ok(plan(work, ChangeSet::default(), ids, now))

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::api::CheckedVolumeCreate;
 use crate::error::{Error, ErrorKind};
 use crate::id::{BrickId, ClusterId, DeviceId, IdSource, VolumeId};
 use crate::inventory::{Claim, Inventory, Object};
 use crate::model::{Brick, BrickFormat, EntryState, SetPosition, Volume, VolumeOptions, ZoneChecking};
-use crate::operation::VolumeCreateRequest;
 use crate::placement::sizing::BrickSpace;
 use crate::placement::{Choice, Effort, Facts, NoFit, Policy, Wanted, choose, explain};
 use crate::units::{Gib, Kib};
@@ -20,15 +20,12 @@ pub struct ClusterChoice {
     pub choice: Choice,
 }
 
-const ALLOCATE: &str = "Failed to allocate new volume: ";
-const EXPAND: &str = "Failed to allocate volume expansion: ";
-
 fn cannot(text: impl Into<String>) -> Error {
     Error::new(ErrorKind::CannotAllocate, text)
 }
 
 /// The clusters a request may use, in the order to try them.
-fn candidates(inventory: &Inventory, request: &VolumeCreateRequest) -> Result<Vec<ClusterId>, Error> {
+fn candidates(inventory: &Inventory, request: &CheckedVolumeCreate) -> Result<Vec<ClusterId>, Error> {
     let invalid = |text: String| Error::new(ErrorKind::Invalid, text);
     if inventory.clusters().next().is_none() {
         return Err(invalid("No clusters configured".into()));
@@ -81,7 +78,7 @@ fn reasons(heading: &str, reasons: Vec<(ClusterId, String)>) -> Error {
 }
 
 fn wanted_create<'a>(
-    request: &'a VolumeCreateRequest,
+    request: &'a CheckedVolumeCreate,
     cluster: ClusterId,
     policy: &Policy,
     rule: Option<&'a crate::model::TagRule>,
@@ -103,7 +100,7 @@ fn wanted_create<'a>(
 /// `Invalid` for unknown clusters and a size below the minimum; `CannotAllocate` with heketi v10's texts.
 pub fn choose_cluster(
     inventory: &Inventory,
-    request: &VolumeCreateRequest,
+    request: &CheckedVolumeCreate,
     policy: &Policy,
     facts: &Facts,
     effort: Effort,
@@ -126,10 +123,9 @@ pub fn choose_cluster(
         }
     }
     if eligible.is_empty() {
-        return Err(reasons("No eligible cluster for volume", refused).prefixed(ALLOCATE));
+        return Err(reasons("No eligible cluster for volume", refused));
     }
-    let rule =
-        VolumeOptions(&request.options).tag_rule().map_err(|error| cannot(error.to_string()).prefixed(ALLOCATE))?;
+    let rule = VolumeOptions(&request.options).tag_rule().map_err(|error| cannot(error.to_string()))?;
     let mut full = Vec::new();
     for cluster in eligible {
         if let Some(reason) = no_devices(inventory, cluster, facts) {
@@ -143,13 +139,13 @@ pub fn choose_cluster(
             Err(NoFit::Certain(_)) => full.push((cluster, "No space".into())),
         }
     }
-    Err(reasons("Unable to create volume on any cluster:", full).prefixed(ALLOCATE))
+    Err(reasons("Unable to create volume on any cluster:", full))
 }
 
 /// Lines that tell why a new volume finds no place.
 pub fn explain_create(
     inventory: &Inventory,
-    request: &VolumeCreateRequest,
+    request: &CheckedVolumeCreate,
     policy: &Policy,
     facts: &Facts,
 ) -> Vec<String> {
@@ -208,15 +204,15 @@ pub fn choose_expansion(
     seed: u64,
 ) -> Result<Option<Choice>, Error> {
     let volume = free_volume(inventory, id)?;
-    let rule = VolumeOptions(&volume.options).tag_rule().map_err(|error| cannot(error.to_string()).prefixed(EXPAND))?;
+    let rule = VolumeOptions(&volume.options).tag_rule().map_err(|error| cannot(error.to_string()))?;
     if let Some(reason) = no_devices(inventory, volume.cluster, facts) {
-        return Err(cannot(reason).prefixed(EXPAND));
+        return Err(cannot(reason));
     }
     let wanted = wanted_expansion(inventory, volume, increment, policy, rule.as_ref());
     match choose(inventory, &wanted, policy, facts, effort, seed) {
         Ok(choice) => Ok(Some(choice)),
         Err(NoFit::Unknown) => Ok(None),
-        Err(NoFit::Certain(end)) => Err(cannot(end.to_string()).prefixed(EXPAND)),
+        Err(NoFit::Certain(end)) => Err(cannot(end.to_string())),
     }
 }
 
@@ -296,7 +292,7 @@ pub(super) fn still_eligible(
         .cluster(cluster)
         .ok_or_else(|| Error::new(ErrorKind::Invalid, format!("Cluster id {cluster} not found")))?;
     match ineligible(inventory, cluster, name, policy) {
-        Some(reason) => Err(cannot(reason).prefixed(ALLOCATE)),
+        Some(reason) => Err(cannot(reason)),
         None => Ok(()),
     }
 }

@@ -8,7 +8,7 @@
 //! The domain is the node, or the zone where zones are strict (a set then takes at most one brick of a zone,
 //! hence of a node).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::pick::{Rank, rank};
 use super::sizing::BrickSpace;
@@ -32,7 +32,7 @@ pub struct Room {
     factor: f32,
     seed: u64,
     domains: BTreeMap<Domain, Vec<Slot>>,
-    avoid: std::collections::BTreeSet<DeviceId>,
+    avoid: BTreeSet<DeviceId>,
 }
 
 impl Room {
@@ -52,6 +52,14 @@ impl Room {
         Self { set_size, factor: wanted.factor, seed, domains, avoid: facts.avoid.clone() }
     }
 
+    /// The same without these devices.
+    pub fn without(&self, devices: &BTreeSet<DeviceId>) -> Self {
+        let mut rest = self.clone();
+        rest.domains.values_mut().for_each(|slots| slots.retain(|slot| !devices.contains(&slot.device)));
+        rest.domains.retain(|_, slots| !slots.is_empty());
+        rest
+    }
+
     /// How many failure domains have a device that may be used at all.
     pub fn domains(&self) -> usize {
         self.domains.len()
@@ -67,18 +75,23 @@ impl Room {
         slot.free.0.saturating_sub(1) / needed
     }
 
+    /// Bricks of size `brick` that fit in one failure domain.
+    fn room(&self, brick: Kib, slots: &[Slot]) -> u64 {
+        slots.iter().fold(0, |sum: u64, slot| sum.saturating_add(self.slots(brick, slot)))
+    }
+
     /// Do `sets` brick sets with bricks of size `brick` fit?
     pub fn fits(&self, brick: Kib, sets: u32) -> bool {
-        let room = self.domains.values().map(|slots| slots.iter().map(|slot| self.slots(brick, slot)).sum());
+        let room = self.domains.values().map(|slots| self.room(brick, slots));
         sets_fit(room, self.set_size, u64::from(sets))
     }
 
     /// How many brick sets with bricks of size `brick` fit.
     pub fn sets(&self, brick: Kib) -> u64 {
-        let room: Vec<u64> =
-            self.domains.values().map(|slots| slots.iter().map(|slot| self.slots(brick, slot)).sum()).collect();
+        let room: Vec<u64> = self.domains.values().map(|slots| self.room(brick, slots)).collect();
         // With more room than this no further set is possible; fitting is monotone in the number of sets.
-        let (mut fit, mut too_many) = (0, room.iter().sum::<u64>() / self.set_size.max(1) + 1);
+        let all = room.iter().fold(0, |sum: u64, slots| sum.saturating_add(*slots));
+        let (mut fit, mut too_many) = (0, (all / self.set_size.max(1)).saturating_add(1));
         while too_many - fit > 1 {
             let middle = fit + (too_many - fit) / 2;
             if sets_fit(room.iter().copied(), self.set_size, middle) {
@@ -131,7 +144,7 @@ impl<'a> Placing<'a> {
     fn new(space: &'a Room, brick: Kib) -> Self {
         let open = |slots: &'a Vec<Slot>| {
             let devices = slots.iter().map(|slot| (slot, slot.free)).collect();
-            let room = slots.iter().map(|slot| space.slots(brick, slot)).sum();
+            let room = space.room(brick, slots);
             Open { devices, room, best: None }
         };
         let mut placing = Self { space, brick, domains: space.domains.values().map(open).collect() };

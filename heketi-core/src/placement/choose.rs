@@ -58,15 +58,20 @@ pub fn choose(
             let mut promised = Promised::new();
             let pick = |_| pick_set(inventory, wanted, facts, first.brick, &mut promised, seed);
             let sets: Option<Vec<_>> = (0..first.sets).map(pick).collect();
-            sets.map(|sets| Choice { brick: first.brick, sets }).ok_or(NoFit::Unknown)
+            // Only the exact way knows whether nothing else fits.
+            let good = |sets: &Vec<Vec<DeviceId>>| !sets.iter().flatten().any(|device| facts.avoid.contains(device));
+            sets.filter(good).map(|sets| Choice { brick: first.brick, sets }).ok_or(NoFit::Unknown)
         }
         Effort::Exact => {
             let room = Room::gather(inventory, wanted, facts, seed);
-            let place = |split: &super::sizing::Split| {
-                let sets = room.place(split.brick, split.sets)?;
-                Some(Choice { brick: split.brick, sets })
+            let place = |room: &Room| {
+                splits.iter().find_map(|split| {
+                    let sets = room.place(split.brick, split.sets)?;
+                    Some(Choice { brick: split.brick, sets })
+                })
             };
-            splits.iter().find_map(place).ok_or(NoFit::Certain(end))
+            let spared = if facts.avoid.is_empty() { None } else { place(&room.without(&facts.avoid)) };
+            spared.or_else(|| place(&room)).ok_or(NoFit::Certain(end))
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{Facts, Policy, Refusal, Wanted};
 use crate::id::{BrickId, VolumeId};
 use crate::inventory::Inventory;
 use crate::model::{Device, EntryState, Node, SetPosition, ZoneChecking};
-use crate::units::{Gib, Kib};
+use crate::units::{Gib, KIB_PER_GIB, Kib};
 
 /// Devices named in one explanation; the rest is counted.
 const DEVICES_NAMED: usize = 24;
@@ -100,23 +100,36 @@ fn set_needs(wanted: &Wanted<'_>, brick: Kib, sets: u32) -> String {
 }
 
 /// The largest size in GiB that would find a place, with the same durability, options and limits.
+///
+/// A size can fit though smaller ones do not: those would need larger bricks, because bricks have a minimum.
+/// For one number of sets, though, what fits at a size fits at any smaller one.
 pub fn largest(inventory: &Inventory, wanted: &Wanted<'_>, policy: &Policy, facts: &Facts) -> Option<Gib> {
     let room = Room::gather(inventory, wanted, facts, 0);
-    let fits = |size: u64| {
-        let sized = Wanted { size: Gib(size).kib(), ..wanted.clone() };
-        splits(&sized, policy).0.iter().any(|split| room.fits(split.brick, split.sets))
-    };
-    let data = u64::from(wanted.durability.data_bricks());
-    let (mut fit, mut too_large) = (0, policy.brick_max.whole_gib().0 * u64::from(policy.max_bricks) * data + 1);
-    while too_large - fit > 1 {
-        let middle = fit + (too_large - fit) / 2;
-        if fits(middle) {
-            fit = middle;
-        } else {
-            too_large = middle;
+    let bricks = |sets: u32| sets.saturating_mul(wanted.durability.set_size()).saturating_add(wanted.existing_bricks);
+    let mut best = 0;
+    for sets in (1..).take_while(|sets| bricks(*sets) <= policy.max_bricks) {
+        if !room.fits(policy.brick_min, sets) {
+            break;
         }
+        let parts = u64::from(sets).saturating_mul(u64::from(wanted.durability.data_bricks().max(1)));
+        let fits = |size: u64| room.fits(Kib(Gib(size).kib().0 / parts), sets);
+        let smallest = policy.brick_min.0.saturating_mul(parts).div_ceil(KIB_PER_GIB).max(best + 1);
+        let limit = policy.brick_max.0.saturating_add(1).saturating_mul(parts).saturating_sub(1) / KIB_PER_GIB;
+        if smallest > limit || !fits(smallest) {
+            continue;
+        }
+        let (mut fit, mut too_large) = (smallest, limit + 1);
+        while too_large - fit > 1 {
+            let middle = fit + (too_large - fit) / 2;
+            if fits(middle) {
+                fit = middle;
+            } else {
+                too_large = middle;
+            }
+        }
+        best = fit;
     }
-    (fit > 0).then_some(Gib(fit))
+    (best > 0).then_some(Gib(best))
 }
 
 /// Where a brick of a volume stands, and how full its device is.

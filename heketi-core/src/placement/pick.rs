@@ -28,6 +28,16 @@ pub(super) fn rank(slot: &Slot, free: Kib, needed: Kib, seed: u64) -> Option<Ran
     Some((crate::inventory::emptiness(after, slot.total), slot.device.stable_hash(seed)))
 }
 
+/// What a look at one zone gave.
+enum Look {
+    /// This device is the best.
+    Found(Rank, Slot),
+    /// None of the devices compared has room; there are more.
+    GaveUp,
+    /// No device has room.
+    Full,
+}
+
 /// The brick set being filled.
 struct Filling<'a, 'w> {
     inventory: &'a Inventory,
@@ -42,7 +52,7 @@ struct Filling<'a, 'w> {
 
 impl Filling<'_, '_> {
     /// The best device of one zone, with its rank.
-    fn best_of_zone(&self, zone: i64) -> Option<(Rank, Slot)> {
+    fn best_of_zone(&self, zone: i64) -> Look {
         let mut best: Option<(Rank, Slot)> = None;
         let mut compared = 0;
         for slot in self.inventory.slots_of_zone(self.wanted.cluster, zone) {
@@ -64,12 +74,17 @@ impl Filling<'_, '_> {
                 }
             }
         }
-        best
+        match best {
+            Some((rank, slot)) => Look::Found(rank, slot),
+            None if compared >= COMPARED_PER_ZONE => Look::GaveUp,
+            None => Look::Full,
+        }
     }
 
     /// The best device among the zones this set uses least.
     fn next(&mut self) -> Option<Slot> {
         let mut best: Option<(u32, Rank, Slot)> = None;
+        let mut gave_up: Option<u32> = None;
         for zone in self.inventory.usable_zones(self.wanted.cluster) {
             let used = self.zones.get(&zone).copied().unwrap_or(0);
             if self.wanted.zones == ZoneChecking::Strict && used > 0 {
@@ -78,14 +93,23 @@ impl Filling<'_, '_> {
             if best.as_ref().is_some_and(|(least, ..)| used > *least) {
                 continue;
             }
-            let Some((rank, slot)) = self.best_of_zone(zone) else {
-                continue;
+            let (rank, slot) = match self.best_of_zone(zone) {
+                Look::Found(rank, slot) => (rank, slot),
+                Look::Full => continue,
+                Look::GaveUp => {
+                    gave_up = Some(gave_up.map_or(used, |least| least.min(used)));
+                    continue;
+                }
             };
             if best.as_ref().is_none_or(|(least, other, _)| used < *least || rank > *other) {
                 best = Some((used, rank, slot));
             }
         }
-        let (_, _, slot) = best?;
+        let (used, _, slot) = best?;
+        // A closer look may find room in a zone that this set uses less.
+        if gave_up.is_some_and(|least| least < used) {
+            return None;
+        }
         self.nodes.push(slot.node);
         *self.zones.entry(slot.zone).or_default() += 1;
         Some(slot)

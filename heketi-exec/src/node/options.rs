@@ -73,7 +73,7 @@ impl NodeOptions {
     }
 
     /// The pause before try `attempt` (1 is the first repetition) of a gluster line that found the cluster
-    /// locked: ten tries over about a minute.
+    /// locked: ten tries over almost a minute.
     pub(super) fn lock_pause(&self, attempt: u32) -> Option<Duration> {
         (1..10).contains(&attempt).then(|| self.poll_interval * attempt.next_power_of_two().min(8))
     }
@@ -108,6 +108,6 @@ mod tests {
             (pauses.len() as u32 + 1, pauses.iter().map(Duration::as_secs).sum())
         };
         assert_eq!(total(&|attempt| options.busy_pause(attempt)), (5, 15));
-        assert_eq!(total(&|attempt| options.lock_pause(attempt)), (10, 55));
+        assert_eq!(total(&|attempt| options.lock_pause(attempt)), (10, 51));
     }
 }

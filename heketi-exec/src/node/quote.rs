@@ -10,11 +10,7 @@ fn is_plain(c: char) -> bool {
 
 /// One argument; plain words stay as they are, so lines look like those of heketi v10.
 pub fn word(text: &str) -> Cow<'_, str> {
-    if !text.is_empty() && text.chars().all(is_plain) {
-        Cow::Borrowed(text)
-    } else {
-        Cow::Owned(single(text))
-    }
+    if !text.is_empty() && text.chars().all(is_plain) { Cow::Borrowed(text) } else { Cow::Owned(single(text)) }
 }
 
 /// One argument in single quotes, needed or not.

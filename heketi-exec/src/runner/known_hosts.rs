@@ -89,11 +89,7 @@ impl KnownKeys {
 /// The name of a host in a `known_hosts` file: `host`, or `[host]:port` for another port than 22.
 pub fn entry_name(host: &str, port: u16) -> String {
     let host = host.to_ascii_lowercase();
-    if port == DEFAULT_PORT {
-        host
-    } else {
-        format!("[{host}]:{port}")
-    }
+    if port == DEFAULT_PORT { host } else { format!("[{host}]:{port}") }
 }
 
 /// A key as users compare it: `SHA256:… (ssh-ed25519)`.
@@ -162,10 +158,8 @@ mod tests {
 
     use super::*;
 
-    const A: &str =
-        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
-    const B: &str =
-        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILIG2T/B0l0gaqj3puu510tu9N1OkQ4znY3LYuEm5zCF";
+    const A: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
+    const B: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILIG2T/B0l0gaqj3puu510tu9N1OkQ4znY3LYuEm5zCF";
 
     fn key(text: &str) -> PublicKey {
         text.parse().unwrap()
@@ -240,9 +234,7 @@ mod tests {
     fn slow_glob(pattern: &[u8], name: &[u8]) -> bool {
         match (pattern.split_first(), name.split_first()) {
             (None, None) => true,
-            (Some((b'*', rest)), _) => {
-                slow_glob(rest, name) || (!name.is_empty() && slow_glob(pattern, &name[1..]))
-            }
+            (Some((b'*', rest)), _) => slow_glob(rest, name) || (!name.is_empty() && slow_glob(pattern, &name[1..])),
             (Some((p, rest)), Some((n, more))) => (*p == b'?' || p == n) && slow_glob(rest, more),
             _ => false,
         }

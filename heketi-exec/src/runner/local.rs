@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::outcome::{End, Job};
 use super::splitter::{Split, Splitter};
@@ -34,15 +34,10 @@ impl CommandRunner for LocalRunner {
         if batch.lines.is_empty() {
             return Ok(BatchResult::default());
         }
-        let job = Job {
-            host,
-            user: "",
-            batch,
-            sudo: self.sudo,
-        };
+        let job = Job { host, user: "", batch, sudo: self.sudo };
         job.log_start();
-        let script = Script::new(batch, self.sudo)
-            .map_err(|error| job.refused(RunErrorKind::Protocol, error.to_string()))?;
+        let script =
+            Script::new(batch, self.sudo).map_err(|error| job.refused(RunErrorKind::Protocol, error.to_string()))?;
         let child = start(&script).map_err(|error| {
             let message = format!("cannot start /bin/bash: {error}");
             job.refused(RunErrorKind::Protocol, message)
@@ -56,10 +51,7 @@ impl CommandRunner for LocalRunner {
         });
         match outcome.await {
             Ok((split, end)) => job.conclude(split, end),
-            Err(_) => job.conclude(
-                Split::default(),
-                End::Lost("the runner is shutting down".to_owned()),
-            ),
+            Err(_) => job.conclude(Split::default(), End::Lost("the runner is shutting down".to_owned())),
         }
     }
 }
@@ -90,26 +82,27 @@ async fn follow(mut child: Child, mut splitter: Splitter, limit: Duration) -> (S
         if let (Some(how), true) = (&exited, stdout.is_none() && stderr.is_none()) {
             break End::ShellEnded(String::clone(how));
         }
-        let step = timeout_at(deadline, async {
-            tokio::select! {
-                read = read(&mut stdout, &mut out), if stdout.is_some() => Step::Out(read),
-                read = read(&mut stderr, &mut err), if stderr.is_some() => Step::Err(read),
-                status = child.wait(), if exited.is_none() => Step::Exited(match status {
-                    Ok(status) => format!("ended with {status}"),
-                    Err(error) => format!("could not be waited for: {error}"),
-                }),
-            }
-        });
-        match step.await {
-            Ok(Step::Out(0)) => stdout = None,
-            Ok(Step::Out(bytes)) => splitter.push_stdout(&out[..bytes]),
-            Ok(Step::Err(0)) => stderr = None,
-            Ok(Step::Err(bytes)) => splitter.push_stderr(&err[..bytes]),
-            Ok(Step::Exited(how)) => {
+        let step = tokio::select! {
+            // First, because a command that prints without end would leave it no turn.
+            biased;
+            () = sleep_until(deadline) => Step::Late,
+            bytes = read(&mut stdout, &mut out), if stdout.is_some() => Step::Out(bytes),
+            bytes = read(&mut stderr, &mut err), if stderr.is_some() => Step::Err(bytes),
+            status = child.wait(), if exited.is_none() => Step::Exited(match status {
+                Ok(status) => format!("ended with {status}"),
+                Err(error) => format!("could not be waited for: {error}"),
+            }),
+        };
+        match step {
+            Step::Out(0) => stdout = None,
+            Step::Out(bytes) => splitter.push_stdout(&out[..bytes]),
+            Step::Err(0) => stderr = None,
+            Step::Err(bytes) => splitter.push_stderr(&err[..bytes]),
+            Step::Exited(how) => {
                 exited = Some(how);
                 deadline = late.min(Instant::now() + AFTER_EXIT);
             }
-            Err(_) => match exited {
+            Step::Late => match exited {
                 Some(how) => break End::ShellEnded(how),
                 None => {
                     kill_group(&child).await;
@@ -124,7 +117,9 @@ async fn follow(mut child: Child, mut splitter: Splitter, limit: Duration) -> (S
     (splitter.finish(), end)
 }
 
+/// What happened next.
 enum Step {
+    Late,
     Out(usize),
     Err(usize),
     Exited(String),
@@ -158,19 +153,13 @@ mod tests {
     use super::*;
 
     fn batch(lines: &[&str]) -> Batch {
-        lines
-            .iter()
-            .map(|line| CommandLine::new(*line, Duration::from_secs(10)))
-            .collect()
+        lines.iter().map(|line| CommandLine::new(*line, Duration::from_secs(10))).collect()
     }
 
     #[tokio::test]
     async fn lines_run_in_order_up_to_a_failure() {
         let runner = LocalRunner::default();
-        let result = runner
-            .run("anywhere", &batch(&["echo a", "false", "echo b"]))
-            .await
-            .unwrap();
+        let result = runner.run("anywhere", &batch(&["echo a", "false", "echo b"])).await.unwrap();
         assert_eq!(result.lines.len(), 2);
         assert_eq!(result.lines[0].stdout, "a\n");
         assert_eq!(result.failure().unwrap().0, 1);
@@ -187,10 +176,7 @@ mod tests {
     #[tokio::test]
     async fn a_shell_that_ends_early_leaves_the_outcome_unknown() {
         let runner = LocalRunner::default();
-        let error = runner
-            .run("h", &batch(&["echo a", "true; kill -9 $$", "echo b"]))
-            .await
-            .unwrap_err();
+        let error = runner.run("h", &batch(&["echo a", "true; kill -9 $$", "echo b"])).await.unwrap_err();
         assert_eq!(error.kind, RunErrorKind::Protocol);
         assert_eq!(error.finished.lines.len(), 1);
         assert!(!error.nothing_more_ran);
@@ -200,10 +186,7 @@ mod tests {
     #[tokio::test]
     async fn a_daemon_that_keeps_the_streams_open_is_not_waited_for() {
         let started = Instant::now();
-        let result = LocalRunner::default()
-            .run("h", &batch(&["bash -c 'sleep 20 & echo $!'"]))
-            .await
-            .unwrap();
+        let result = LocalRunner::default().run("h", &batch(&["bash -c 'sleep 20 & echo $!'"])).await.unwrap();
         assert!(started.elapsed() < Duration::from_secs(8));
         assert!(result.failure().is_none());
         let pid = result.lines[0].stdout.trim().to_owned();

@@ -164,11 +164,7 @@ pub struct RunError {
 
 impl RunError {
     /// An error from before the first line of a batch was sent: nothing ran.
-    pub fn before_start(
-        host: impl Into<String>,
-        kind: RunErrorKind,
-        message: impl Into<String>,
-    ) -> Self {
+    pub fn before_start(host: impl Into<String>, kind: RunErrorKind, message: impl Into<String>) -> Self {
         Self {
             host: host.into(),
             kind,

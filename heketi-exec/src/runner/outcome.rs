@@ -2,9 +2,7 @@
 //! lines operators look for. The same for every runner that uses the [wrapper](super::wrapper).
 
 use super::splitter::Split;
-use super::{
-    Batch, BatchResult, CommandLine, LineResult, LineStatus, RunError, RunErrorKind, sudo,
-};
+use super::{Batch, BatchResult, CommandLine, LineResult, LineStatus, RunError, RunErrorKind, sudo};
 
 /// How much of one stream goes into one log line, in bytes.
 const LOGGED_LIMIT: usize = 64 * 1024;
@@ -69,23 +67,13 @@ impl Job<'_> {
         let error = match end {
             End::Complete => return self.without_refusal(split.result),
             End::ShellEnded(how) if !split.started => {
-                let said = tail(&format!(
-                    "{}\n{}",
-                    split.rest_of_stderr, split.rest_of_stdout
-                ));
+                let said = tail(&format!("{}\n{}", split.rest_of_stderr, split.rest_of_stdout));
                 let message = format!(
                     "the login shell {how} without running /bin/bash{said}. Check the user's shell and forced commands"
                 );
-                return Err(RunError::before_start(
-                    self.host,
-                    RunErrorKind::Protocol,
-                    message,
-                ));
+                return Err(RunError::before_start(self.host, RunErrorKind::Protocol, message));
             }
-            End::ShellEnded(how) => (
-                RunErrorKind::Protocol,
-                format!("the shell on the node {how}"),
-            ),
+            End::ShellEnded(how) => (RunErrorKind::Protocol, format!("the shell on the node {how}")),
             End::Lost(how) => (RunErrorKind::Disconnected, how),
             End::TooLate(what) => (RunErrorKind::Unreachable, what),
         };
@@ -98,10 +86,7 @@ impl Job<'_> {
         Err(RunError {
             host: self.host.to_owned(),
             kind: error.0,
-            message: format!(
-                "{}; the outcome of command [{at}] is unknown{said}",
-                error.1
-            ),
+            message: format!("{}; the outcome of command [{at}] is unknown{said}", error.1),
             finished: split.result,
             nothing_more_ran: false,
         })
@@ -117,10 +102,7 @@ impl Job<'_> {
             return Ok(result);
         };
         result.lines.pop();
-        Err(RunError {
-            finished: result,
-            ..RunError::before_start(self.host, RunErrorKind::SudoRefused, message)
-        })
+        Err(RunError { finished: result, ..RunError::before_start(self.host, RunErrorKind::SudoRefused, message) })
     }
 
     fn log_error(&self, error: &RunError) {
@@ -140,10 +122,7 @@ fn log_line(host: &str, line: &CommandLine, result: &LineResult) {
     let (stdout, stderr) = if line.secret_output {
         ("Stdout filtered".to_owned(), "Stderr filtered".to_owned())
     } else {
-        (
-            format!("Stdout [{}]", shortened(&result.stdout)),
-            format!("Stderr [{}]", shortened(&result.stderr)),
-        )
+        (format!("Stdout [{}]", shortened(&result.stdout)), format!("Stderr [{}]", shortened(&result.stderr)))
     };
     // A list of filtered streams reads like v10's: `Stdout filtered, Stderr filtered`.
     let between = if line.secret_output { ", " } else { ": " };
@@ -223,27 +202,15 @@ mod tests {
     }
 
     fn batch(lines: &[&str]) -> Batch {
-        lines
-            .iter()
-            .map(|line| CommandLine::new(*line, Duration::from_secs(1)))
-            .collect()
+        lines.iter().map(|line| CommandLine::new(*line, Duration::from_secs(1))).collect()
     }
 
     fn job(batch: &Batch) -> Job<'_> {
-        Job {
-            host: "node1",
-            user: "heketi",
-            batch,
-            sudo: true,
-        }
+        Job { host: "node1", user: "heketi", batch, sudo: true }
     }
 
     fn split(lines: Vec<LineResult>) -> Split {
-        Split {
-            result: BatchResult { lines },
-            started: true,
-            ..Split::default()
-        }
+        Split { result: BatchResult { lines }, started: true, ..Split::default() }
     }
 
     #[test]
@@ -311,13 +278,8 @@ mod tests {
             assert!(!error.nothing_more_ran);
             assert!(error.message.contains("[b] is unknown"), "{error}");
         }
-        let unstarted = Split {
-            rest_of_stdout: "This account is not available.".into(),
-            ..Split::default()
-        };
-        let error = job(&batch)
-            .conclude(unstarted, End::ShellEnded("ended with status 1".into()))
-            .unwrap_err();
+        let unstarted = Split { rest_of_stdout: "This account is not available.".into(), ..Split::default() };
+        let error = job(&batch).conclude(unstarted, End::ShellEnded("ended with status 1".into())).unwrap_err();
         assert!(error.nothing_more_ran);
         assert!(error.message.contains("This account is not available"));
     }

@@ -39,11 +39,7 @@ pub struct Split {
 impl Splitter {
     /// A splitter for a batch of `lines` lines whose marks carry `nonce`.
     pub fn new(nonce: &str, lines: usize) -> Self {
-        Self {
-            lines,
-            stdout: Stream::new(nonce, lines),
-            stderr: Stream::new(nonce, lines),
-        }
+        Self { lines, stdout: Stream::new(nonce, lines), stderr: Stream::new(nonce, lines) }
     }
 
     /// Takes the next piece of standard output.
@@ -79,12 +75,7 @@ impl Splitter {
                 duration: out.mark.duration,
             })
             .collect();
-        Split {
-            result: BatchResult { lines },
-            started,
-            rest_of_stdout,
-            rest_of_stderr,
-        }
+        Split { result: BatchResult { lines }, started, rest_of_stdout, rest_of_stderr }
     }
 }
 
@@ -135,19 +126,11 @@ impl Stream {
         let mut token = vec![MARK_BYTE];
         token.extend_from_slice(nonce.as_bytes());
         token.push(b' ');
-        Self {
-            token,
-            lines,
-            started: false,
-            ended: Vec::new(),
-            current: Kept::new(NOISE_LIMIT),
-            window: Vec::new(),
-        }
+        Self { token, lines, started: false, ended: Vec::new(), current: Kept::new(NOISE_LIMIT), window: Vec::new() }
     }
 
     fn is_complete(&self, lines: usize) -> bool {
-        self.started
-            && (self.ended.len() == lines || self.ended.last().is_some_and(|l| l.mark.status != 0))
+        self.started && (self.ended.len() == lines || self.ended.last().is_some_and(|l| l.mark.status != 0))
     }
 
     fn push(&mut self, bytes: &[u8]) {
@@ -183,11 +166,7 @@ impl Stream {
             let at = from + offset;
             let candidate = &bytes[at..];
             if let Some(payload) = candidate.strip_prefix(self.token.as_slice()) {
-                match payload
-                    .iter()
-                    .take(MARK_LIMIT)
-                    .position(|byte| *byte == b'\n')
-                {
+                match payload.iter().take(MARK_LIMIT).position(|byte| *byte == b'\n') {
                     Some(end) => return Found::At(at, self.token.len() + end + 1),
                     None if payload.len() < MARK_LIMIT => return Found::Perhaps(at),
                     None => {}
@@ -207,9 +186,7 @@ impl Stream {
                 self.started = true;
                 self.current = Kept::new(OUTPUT_LIMIT);
             }
-            Some(Mark::Line(mark))
-                if self.started && mark.index == self.ended.len() && mark.index < self.lines =>
-            {
+            Some(Mark::Line(mark)) if self.started && mark.index == self.ended.len() && mark.index < self.lines => {
                 let text = std::mem::replace(&mut self.current, Kept::new(OUTPUT_LIMIT));
                 self.ended.push(Ended { text, mark });
             }
@@ -266,11 +243,7 @@ struct Kept {
 
 impl Kept {
     fn new(limit: usize) -> Self {
-        Self {
-            bytes: Vec::new(),
-            limit,
-            cut: false,
-        }
+        Self { bytes: Vec::new(), limit, cut: false }
     }
 
     fn push(&mut self, bytes: &[u8]) {
@@ -329,10 +302,7 @@ mod tests {
         assert_eq!(split.result.lines[1].stdout, "no line end");
         assert_eq!(split.result.lines[1].stderr, "why");
         assert_eq!(split.result.lines[1].status, LineStatus::Exited(7));
-        assert_eq!(
-            split.result.lines[1].duration,
-            Duration::from_millis(2500)
-        );
+        assert_eq!(split.result.lines[1].duration, Duration::from_millis(2500));
     }
 
     #[test]
@@ -352,10 +322,7 @@ mod tests {
         splitter.push_stdout(b"This account is currently not available.\n");
         let split = splitter.finish();
         assert!(!split.started);
-        assert_eq!(
-            split.rest_of_stdout,
-            "This account is currently not available.\n"
-        );
+        assert_eq!(split.rest_of_stdout, "This account is currently not available.\n");
     }
 
     #[test]
@@ -372,11 +339,7 @@ mod tests {
         splitter.push_stderr(&stream(&[(b"", 0)]));
         let split = splitter.finish();
         assert_eq!(split.result.lines[0].stdout.as_bytes(), output);
-        assert_eq!(
-            split.result.lines[0].duration,
-            Duration::ZERO,
-            "clock set back"
-        );
+        assert_eq!(split.result.lines[0].duration, Duration::ZERO, "clock set back");
     }
 
     #[test]

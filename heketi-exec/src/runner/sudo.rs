@@ -32,9 +32,7 @@ pub(super) fn refusal(line: &LineResult) -> Option<&str> {
 
 /// sudo begins its messages with its name, or says `Sorry, user …` or `… is not in the sudoers file`.
 fn is_from_sudo(text: &str) -> bool {
-    text.starts_with("sudo:")
-        || text.starts_with("Sorry, user ")
-        || text.contains("is not in the sudoers file")
+    text.starts_with("sudo:") || text.starts_with("Sorry, user ") || text.contains("is not in the sudoers file")
 }
 
 /// What to tell the user: who was refused, what sudo said, and what to do.

@@ -93,11 +93,7 @@ impl Script {
             let line = single_quoted(&prefixed(line, sudo));
             let _ = write!(text, ";eval {line};hk_e {index}");
         }
-        let script = Self {
-            nonce,
-            text,
-            lines: batch.lines.len(),
-        };
+        let script = Self { nonce, text, lines: batch.lines.len() };
         let bytes = script.command().len();
         if bytes > COMMAND_LIMIT {
             return Err(ScriptError::TooLong { bytes });
@@ -110,9 +106,10 @@ impl Script {
         &self.text
     }
 
-    /// What to send in an exec request: `/bin/bash -c '<script>'`, for whatever login shell the user has.
+    /// What to send in an exec request: `/bin/bash --norc -c '<script>'`, for whatever login shell the user
+    /// has. Under sshd bash would read `~/.bashrc` once more without `--norc`.
     pub fn command(&self) -> String {
-        format!("/bin/bash -c {}", single_quoted(&self.text))
+        format!("/bin/bash --norc -c {}", single_quoted(&self.text))
     }
 
     /// Cuts the two streams this script prints.
@@ -161,20 +158,13 @@ mod tests {
     use super::*;
 
     fn batch(lines: &[&str]) -> Batch {
-        lines
-            .iter()
-            .map(|line| CommandLine::new(*line, Duration::from_secs(20)))
-            .collect()
+        lines.iter().map(|line| CommandLine::new(*line, Duration::from_secs(20))).collect()
     }
 
     /// Runs the script as sshd would: the user's shell gets the whole command as one argument.
     fn run(batch: &Batch) -> (BatchResult, bool) {
         let script = Script::new(batch, false).unwrap();
-        let output = Command::new("/bin/sh")
-            .arg("-c")
-            .arg(script.command())
-            .output()
-            .unwrap();
+        let output = Command::new("/bin/sh").arg("-c").arg(script.command()).output().unwrap();
         let mut splitter = script.splitter();
         splitter.push_stdout(&output.stdout);
         splitter.push_stderr(&output.stderr);
@@ -187,11 +177,7 @@ mod tests {
         let mut lines = batch(&["lvs -o 'a b'", "udevadm settle"]);
         lines.lines[1].timeout = Duration::from_millis(1500);
         let script = Script::with_nonce(&lines, true, "N".into()).unwrap();
-        assert!(
-            script
-                .text()
-                .starts_with("exec </dev/null;export LC_ALL=C;hk_n=N;")
-        );
+        assert!(script.text().starts_with("exec </dev/null;export LC_ALL=C;hk_n=N;"));
         assert!(script.text().ends_with(
             r";eval 'sudo -n timeout -k 10 20 lvs -o '\''a b'\''';hk_e 0;eval 'sudo -n timeout -k 10 2 udevadm settle';hk_e 1"
         ));
@@ -203,11 +189,8 @@ mod tests {
 
     #[test]
     fn a_batch_runs_up_to_its_first_failure() {
-        let (result, complete) = run(&batch(&[
-            "echo one",
-            "bash -c 'printf two; printf oops >&2; exit 5'",
-            "echo three",
-        ]));
+        let (result, complete) =
+            run(&batch(&["echo one", "bash -c 'printf two; printf oops >&2; exit 5'", "echo three"]));
         assert!(complete);
         assert_eq!(result.lines.len(), 2);
         assert_eq!(result.lines[0].stdout, "one\n");
@@ -223,10 +206,7 @@ mod tests {
         assert!(complete);
         assert_eq!(result.lines.len(), 1);
         assert!(!result.lines[0].success());
-        assert!(
-            result.lines[0].stderr.contains("quote")
-                || result.lines[0].stderr.contains("unexpected")
-        );
+        assert!(result.lines[0].stderr.contains("quote") || result.lines[0].stderr.contains("unexpected"));
     }
 
     #[test]
@@ -250,10 +230,8 @@ mod tests {
 
     #[test]
     fn a_command_that_prints_the_script_forges_nothing() {
-        let (result, complete) = run(&batch(&[
-            "bash -c 'cat /proc/$PPID/cmdline /proc/*/cmdline 2>/dev/null; true'",
-            "echo after",
-        ]));
+        let (result, complete) =
+            run(&batch(&["bash -c 'cat /proc/$PPID/cmdline /proc/*/cmdline 2>/dev/null; true'", "echo after"]));
         assert!(complete);
         assert_eq!(result.lines.len(), 2);
         assert_eq!(result.lines[1].stdout, "after\n");
@@ -271,10 +249,7 @@ mod tests {
         let nul = Script::new(&batch(&["true", "echo a\0b"]), false);
         assert_eq!(nul, Err(ScriptError::Nul { index: 1 }));
         let long = "x".repeat(COMMAND_LIMIT);
-        assert!(matches!(
-            Script::new(&batch(&[&long]), false),
-            Err(ScriptError::TooLong { .. })
-        ));
+        assert!(matches!(Script::new(&batch(&[&long]), false), Err(ScriptError::TooLong { .. })));
     }
 
     #[test]
@@ -283,20 +258,13 @@ mod tests {
         assert_eq!(longest_run(&lines), Duration::from_secs(60));
         lines.lines[0].timeout = Duration::MAX;
         lines.lines[1].timeout = Duration::ZERO;
-        assert_eq!(
-            longest_run(&lines),
-            LONGEST_TIMEOUT + Duration::from_secs(21)
-        );
+        assert_eq!(longest_run(&lines), LONGEST_TIMEOUT + Duration::from_secs(21));
     }
 
     /// A line that prints these bytes on each stream and exits with that status.
     fn printing(stdout: &[u8], stderr: &[u8], status: u8) -> String {
         let octal = |bytes: &[u8]| bytes.iter().map(|b| format!("\\{b:03o}")).collect::<String>();
-        format!(
-            "bash -c 'printf \"{}\"; printf \"{}\" >&2; exit {status}'",
-            octal(stdout),
-            octal(stderr)
-        )
+        format!("bash -c 'printf \"{}\"; printf \"{}\" >&2; exit {status}'", octal(stdout), octal(stderr))
     }
 
     proptest! {

@@ -32,6 +32,7 @@ pub(super) enum Command {
     ChangeGroup { group: u32, path: String },
     ChangeMode { mode: u32, path: String },
     ListOpenFiles { path: String },
+    ListProcesses { mark: String },
     Gluster(GlusterCommand),
 }
 
@@ -67,6 +68,23 @@ pub(super) struct Report {
     pub units: char,
     pub suffix: bool,
     pub hidden: bool,
+}
+
+impl Command {
+    /// The disk the command is about.
+    pub fn disk(&self) -> Option<&str> {
+        match self {
+            Self::ListBlockDevices { device }
+            | Self::ListSignatures { device }
+            | Self::WipeSignatures { device }
+            | Self::PvCreate { device, .. }
+            | Self::PvRemove { device }
+            | Self::VgCreate { device, .. }
+            | Self::Symlinks { device } => Some(device),
+            Self::Report(report) if report.kind == ReportKind::Pv => report.targets.first().map(String::as_str),
+            _ => None,
+        }
+    }
 }
 
 /// Programs that may stand before `/usr/sbin/lvm` and `/usr/bin/udevadm` as a wrapper.
@@ -117,6 +135,10 @@ pub(super) fn parse(line: &str) -> Result<Command, String> {
             let mode = u32::from_str_radix(&mode, 8).map_err(|_| "chmod with a mode that is not octal")?;
             Ok(Command::ChangeMode { mode, path: absolute(path)? })
         }
+        "pgrep" => match rest {
+            [options, mark] if options == "-af" => Ok(Command::ListProcesses { mark: mark.clone() }),
+            _ => Err("pgrep with other arguments than -af TEXT".into()),
+        },
         "lsof" => Ok(Command::ListOpenFiles { path: absolute(one(rest)?)? }),
         "gluster" => GlusterCommand::parse(rest).map(Command::Gluster),
         _ => wrapped(&words),
@@ -151,8 +173,12 @@ fn one(words: &[String]) -> Result<String, String> {
     Ok(word)
 }
 
-/// The path without trailing and doubled slashes; relative ones mean nothing to a node.
-pub(super) fn absolute(path: String) -> Result<String, String> {
+/// The path without trailing and doubled slashes, and without the link `/var/run`; relative ones mean
+/// nothing to a node.
+fn absolute(path: String) -> Result<String, String> {
+    if path.starts_with("/var/run/") {
+        return absolute(path.replacen("/var", "", 1));
+    }
     if !path.starts_with('/') || path.split('/').any(|part| part == "..") {
         return Err(format!("{path} is not an absolute path"));
     }
@@ -196,14 +222,29 @@ fn wipefs(rest: &[String]) -> Result<Command, String> {
 
 /// `BEGIN {print "LINE" >> "FILE"}`.
 fn append_line(program: &str) -> Result<Command, String> {
-    let inner = program.strip_prefix("BEGIN").map(str::trim).and_then(|p| p.strip_prefix('{')?.strip_suffix('}'));
-    let text = inner.map(str::trim).and_then(|p| p.strip_prefix("print")).map(str::trim);
-    let parts = text.and_then(|t| t.strip_prefix('"')?.strip_suffix('"')).and_then(|t| t.split_once("\" >> \""));
-    let (line, file) = parts.ok_or("awk with a program other than BEGIN {print \"…\" >> \"…\"}")?;
-    if line.contains(['"', '\\']) || file.contains(['"', '\\']) {
-        return Err("awk string with a quote or backslash".into());
+    let parts = || {
+        let (line, rest) = awk_string(program.strip_prefix("BEGIN {print ")?)?;
+        let (file, rest) = awk_string(rest.strip_prefix(" >> ")?)?;
+        (rest == "}").then_some((line, file))
+    };
+    let (line, file) = parts().ok_or("awk with a program other than BEGIN {print \"…\" >> \"…\"}")?;
+    Ok(Command::AppendLine { line, file: absolute(file)? })
+}
+
+/// A string literal of awk, and what follows it.
+fn awk_string(text: &str) -> Option<(String, &str)> {
+    let mut chars = text.strip_prefix('"')?.chars();
+    let mut string = String::new();
+    loop {
+        match chars.next()? {
+            '"' => return Some((string, chars.as_str())),
+            '\\' => match chars.next()? {
+                c @ ('"' | '\\' | '/') => string.push(c),
+                _ => return None,
+            },
+            c => string.push(c),
+        }
     }
-    Ok(Command::AppendLine { line: line.to_owned(), file: absolute(file.to_owned())? })
 }
 
 /// `sed -i.save "/PATTERN/d" FILE`.

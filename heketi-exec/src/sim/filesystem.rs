@@ -126,9 +126,10 @@ impl Node {
         let Some(text) = self.files.get_mut(file) else {
             return fail(2, format!("sed: can't read {file}: No such file or directory"));
         };
-        let before = text.clone();
+        let mut before = text.clone();
         text.delete(&pattern);
         if !backup.is_empty() {
+            before.backup = true;
             self.files.insert(backup.to_owned(), before);
         }
         ok("")

@@ -1,6 +1,8 @@
 //! One simulated node: its disks, volume groups, file systems, mounts and files.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write;
+use std::sync::Arc;
 
 use super::disk::SimDisk;
 use super::text_file::TextFile;
@@ -115,6 +117,10 @@ pub(super) struct Node {
     pub bricks: BTreeMap<String, String>,
     /// Mount points that something outside of gluster keeps busy.
     pub busy: BTreeSet<String>,
+    /// Batches that run now: their number, and a line of theirs.
+    pub batches: BTreeMap<u64, Arc<str>>,
+    /// The most of them at one time.
+    pub most_batches: usize,
 }
 
 impl Tree {
@@ -154,6 +160,8 @@ impl Node {
             files: BTreeMap::from([("/etc/fstab".to_owned(), TextFile::default())]),
             bricks: BTreeMap::new(),
             busy: BTreeSet::new(),
+            batches: BTreeMap::new(),
+            most_batches: 0,
         };
         for disk in disks {
             node.add_disk(disk);
@@ -167,6 +175,49 @@ impl Node {
             self.aliases.insert(alias.clone(), disk.path.clone());
         }
         self.disks.insert(disk.path.clone(), disk);
+    }
+
+    /// `pgrep -af MARK`: the scripts of batches that run.
+    pub fn list_processes(&self, mark: &str) -> Output {
+        let mut text = String::new();
+        for (number, line) in &self.batches {
+            let script = format!("exec </dev/null;export LC_ALL=C;hk_n={number:016x};{line}");
+            if script.contains(mark) {
+                _ = writeln!(text, "{} /bin/sh -c {script}", 1000 + number % 30_000);
+            }
+        }
+        Output { status: i32::from(text.is_empty()), stdout: text, stderr: String::new() }
+    }
+
+    /// Makes an unknown path below `/dev` an empty disk.
+    pub fn find_or_add_disk(&mut self, device: &str, size_kib: u64) {
+        let made_by_system = device.starts_with("/dev/mapper/") || device.starts_with("/dev/disk/by-id/lvm-pv-uuid-");
+        if device.starts_with("/dev/") && !made_by_system && self.disk_path(device).is_none() {
+            self.add_disk(SimDisk::new(device, size_kib));
+        }
+    }
+
+    /// Gives a disk another path.
+    pub fn rename_disk(&mut self, from: &str, to: &str) {
+        let Some(mut disk) = self.disks.remove(from) else { return };
+        to.clone_into(&mut disk.path);
+        if let Some(vg) = disk.vg().and_then(|vg| self.vgs.get_mut(vg)) {
+            to.clone_into(&mut vg.disk);
+        }
+        for path in self.aliases.values_mut().filter(|path| *path == from) {
+            to.clone_into(path);
+        }
+        self.disks.insert(to.to_owned(), disk);
+    }
+
+    /// Makes an alias lead to a disk, or to nothing.
+    pub fn set_alias(&mut self, alias: &str, path: Option<&str>) {
+        self.aliases.remove(alias);
+        self.disks.values_mut().for_each(|disk| disk.aliases.retain(|other| other != alias));
+        if let Some(disk) = path.and_then(|path| self.disks.get_mut(path)) {
+            disk.aliases.push(alias.to_owned());
+            self.aliases.insert(alias.to_owned(), disk.path.clone());
+        }
     }
 
     /// The path under which the node keeps the disk that `device` leads to.

@@ -20,6 +20,10 @@ pub(super) struct State {
     pub cut_links: HashSet<(usize, usize)>,
     /// Exit status of `gluster --xml` when the operation failed: releases differ.
     pub xml_failure_status: i32,
+    /// Size of the disk that appears under any unknown path, if they do.
+    pub auto_disk_kib: Option<u64>,
+    /// Number of the batch that started last.
+    pub last_batch: u64,
     ids: SeededIds,
 }
 
@@ -43,6 +47,8 @@ impl State {
             pools: Vec::new(),
             cut_links: HashSet::new(),
             xml_failure_status: 0,
+            auto_disk_kib: None,
+            last_batch: 0,
             ids: SeededIds::new(0x6865_6b65_7469),
         }
     }
@@ -78,8 +84,11 @@ impl State {
         if let Command::Gluster(command) = command {
             return self.gluster(at, command);
         }
-        let Self { nodes, pools, ids, .. } = self;
+        let Self { nodes, pools, ids, auto_disk_kib, .. } = self;
         let Some(node) = nodes.get_mut(at) else { return fail(255, "no such node") };
+        if let (Some(kib), Some(device)) = (*auto_disk_kib, command.disk()) {
+            node.find_or_add_disk(device, kib);
+        }
         match command {
             Command::ServiceState { unit, verbose } => service(node, unit, *verbose),
             Command::ListBlockDevices { device } => node.list_block_devices(device),
@@ -96,6 +105,7 @@ impl State {
             Command::LvCreate(wanted) => node.lv_create(wanted, || lvm_uuid(ids)),
             Command::LvRemove { target } => node.lv_remove(target),
             Command::Report(report) => node.report(report),
+            Command::ListProcesses { mark } => node.list_processes(mark),
             other => node.filesystem(other, |node, point| Self::brick_runs_under(pools, node, point)),
         }
     }

@@ -10,6 +10,8 @@ pub(super) struct TextFile {
     next: u64,
     /// Lines that name a brick by the usual `brick_<32 hexadecimal digits>`.
     by_brick: imbl::OrdMap<Arc<str>, imbl::Vector<u64>>,
+    /// A copy that `sed -i<suffix>` left.
+    pub backup: bool,
 }
 
 const BRICK_NAME: usize = "brick_".len() + 32;
@@ -38,7 +40,7 @@ impl TextFile {
     pub fn delete(&mut self, pattern: &Pattern) -> usize {
         let found: Vec<u64> = if is_brick_name(&pattern.text) {
             let candidates = self.by_brick.get(pattern.text.as_str()).into_iter().flatten();
-            candidates.filter(|n| self.lines.get(n).is_some_and(|line| pattern.matches(line))).copied().collect()
+            candidates.filter(|n| self.lines.get(*n).is_some_and(|line| pattern.matches(line))).copied().collect()
         } else {
             self.lines.iter().filter(|(_, line)| pattern.matches(line)).map(|(number, _)| *number).collect()
         };

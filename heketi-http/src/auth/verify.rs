@@ -238,7 +238,9 @@ mod tests {
     #[test]
     fn a_wrong_mac_is_told_before_a_wrong_time() {
         let text = "Invalid JWT token: signature is invalid (client and server secrets may not match)";
-        for (more, key) in [(format!(r#","exp":{NOW}"#), "user key"), (r#","exp":1"#.to_owned(), "x"), (r#","exp":1"#.to_owned(), "")] {
+        for (more, key) in
+            [(format!(r#","exp":{NOW}"#), "user key"), (r#","exp":1"#.to_owned(), "x"), (r#","exp":1"#.to_owned(), "")]
+        {
             assert_eq!(told(&token(&claims(&more), key)), Err(text.to_owned()));
         }
         let cut = token(&claims(&format!(r#","exp":{NOW}"#)), "admin key");

@@ -26,6 +26,14 @@ fn lvm(options: &NodeOptions, arguments: &str) -> CommandLine {
     CommandLine::new(format!("{} {arguments}", wrapped(options, "/usr/sbin/lvm")), SHORT)
 }
 
+/// What the script of every batch has in its command line, followed by a number of its own.
+pub const BATCH_MARK: &str = "hk_n=";
+
+/// The scripts of batches that run on the node, this one's among them.
+pub fn running_batches() -> CommandLine {
+    CommandLine::new(format!("pgrep -af {BATCH_MARK}"), SHORT)
+}
+
 fn autobackup(options: &NodeOptions) -> &'static str {
     if options.backup_lvm_metadata { "--autobackup=y" } else { "--autobackup=n" }
 }

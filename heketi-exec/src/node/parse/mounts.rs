@@ -1,6 +1,6 @@
 //! Mount listings and fstab.
 
-/// A mounted file system or a line of fstab.
+/// What is mounted, or shall be, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mount {
     /// What is mounted.
@@ -19,12 +19,22 @@ pub fn mounts(text: &str) -> Vec<Mount> {
     text.lines().filter_map(mount).collect()
 }
 
+/// A line of fstab that mounts something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FstabLine<'a> {
+    /// The line as it stands there.
+    pub text: &'a str,
+    /// What it mounts where.
+    pub mount: Mount,
+}
+
 /// The lines of fstab, without comments and without lines that mount nothing.
-pub fn fstab(text: &str) -> Vec<Mount> {
-    let mount = |line: &str| {
-        let mut fields = line.split_ascii_whitespace();
+pub fn fstab(text: &str) -> Vec<FstabLine<'_>> {
+    let mount = |text| {
+        let mut fields = str::split_ascii_whitespace(text);
         let device = fields.next().filter(|device| !device.starts_with('#'))?;
-        Some(Mount { device: unescape(device), mount_point: unescape(fields.next()?) })
+        let mount = Mount { device: unescape(device), mount_point: unescape(fields.next()?) };
+        Some(FstabLine { text, mount })
     };
     text.lines().filter_map(mount).collect()
 }

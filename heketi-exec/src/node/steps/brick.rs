@@ -149,22 +149,18 @@ fn fstab_patterns(brick: &BrickSpec, fstab: &str) -> Vec<String> {
         return Vec::new();
     }
     let device = lines::device_node(brick);
-    let ours: Vec<mounts::Mount> = mounts::fstab(fstab)
-        .into_iter()
-        .filter(|line| line.device == device || line.mount_point == brick.mount_point)
-        .collect();
-    // A name made from an id is part of no other: heketi v10's form of the line will do.
-    let from_id = brick
-        .logical_volume
-        .strip_prefix("brick_")
-        .is_some_and(|id| id.len() == 32 && id.bytes().all(|c| c.is_ascii_hexdigit()));
+    // A name made from an id is part of no other: heketi v10's form of the pattern will do.
+    let id = brick.logical_volume.strip_prefix("brick_").unwrap_or_default();
+    let is_unique = id.len() == 32 && id.bytes().all(|c| c.is_ascii_hexdigit());
     let mut patterns = Vec::new();
-    for line in ours {
-        let pattern = if from_id && (line.device + &line.mount_point).contains(&brick.logical_volume) {
+    for line in mounts::fstab(fstab) {
+        if line.mount.device != device && line.mount.mount_point != brick.mount_point {
+            continue;
+        }
+        let pattern = if is_unique && line.text.contains(&brick.logical_volume) {
             quote::sed_literal(&brick.logical_volume)
         } else {
-            // Blanks around it: the name may be a part of others.
-            format!("^[^#]*[[:blank:]]{}[[:blank:]]", quote::sed_literal(&line.mount_point))
+            format!("^{}$", quote::sed_literal(line.text))
         };
         if !patterns.contains(&pattern) {
             patterns.push(pattern);

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use heketi_core::operation::{
     Certainty, DeviceContents, DeviceReport, FailureKind, Observation, StepFailure, StepOutcome,
 };
@@ -16,8 +18,7 @@ pub(super) async fn inspect(session: &mut Session<'_>, device: &str) -> StepOutc
 }
 
 async fn contents(session: &mut Session<'_>, device: &str) -> Result<DeviceContents, StepFailure> {
-    let batch =
-        vec![lines::lsblk(device), lines::signatures(device), lines::physical_volume(session.options, device)];
+    let batch = vec![lines::lsblk(device), lines::signatures(device), lines::physical_volume(session.options, device)];
     let result = session.inspect(batch.clone()).await?;
     let answer = |index: usize| result.lines.get(index).ok_or_else(|| session.unanswered(&batch[index]));
 
@@ -76,12 +77,18 @@ fn describe(
         Some(volume) => (Some(volume.uuid), Some(volume.group).filter(|group| !group.is_empty())),
         None => (None, None),
     };
+    // What stands on several parts is listed under each of them.
+    let distinct = |names: &mut dyn Iterator<Item = &String>| -> Vec<String> {
+        names.collect::<BTreeSet<_>>().into_iter().cloned().collect()
+    };
+    let mount_points = &mut all.iter().map(|part| &part.mountpoint).filter(|point| !point.is_empty());
+    let children = &mut all.iter().skip(1).filter(|part| part.kind != "lvm").map(|part| &part.name);
     DeviceContents {
         size: Kib(disk.size / 1024),
         exists: true,
         read_only: disk.ro,
-        mount_points: all.iter().map(|part| part.mountpoint.clone()).filter(|point| !point.is_empty()).collect(),
-        children: all.iter().skip(1).filter(|part| part.kind != "lvm").map(|part| part.name.clone()).collect(),
+        mount_points: distinct(mount_points),
+        children: distinct(children),
         signature: signature.map(str::to_owned),
         pv_uuid,
         volume_group,
@@ -183,7 +190,8 @@ fn what_is_there(found: &DeviceContents) -> String {
 /// LVM's and wipefs' words for a disk they do not take.
 fn refuses_disk(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    let refusals = ["signature", "in use", "busy", "excluded", "cannot use", "partition", "-ff", "mounted"];
+    let refusals =
+        ["signature", "in use", "busy", "exclusively", "excluded", "cannot use", "partition", "-ff", "mounted"];
     refusals.iter().any(|refusal| text.contains(refusal))
 }
 
@@ -263,8 +271,7 @@ pub(super) async fn tear_down(
     let removed = remove_group(session, device, pv_uuid, volume_group, bare_too).await;
     removed.map_err(|failure| {
         let id = volume_group.strip_prefix("vg_").unwrap_or(volume_group);
-        let text =
-            format!("Failed to delete device {device} with id {id} on host {}: {}", failure.host, failure.text);
+        let text = format!("Failed to delete device {device} with id {id} on host {}: {}", failure.host, failure.text);
         StepFailure { text, ..failure }
     })?;
     let host = session.host;
@@ -312,10 +319,11 @@ async fn remove_group(
     if let Some(disk) = disk.filter(|disk| disk.path.starts_with('/')) {
         batch.push(lines::remove_physical_volume(options, &disk.path));
     }
-    let judge = |_: &CommandLine, result: &LineResult, _| match lvm_finds_nothing(result) {
-        true => Verdict::GoOn,
-        false => Verdict::Fail,
-    };
+    let judge =
+        |_: &CommandLine, result: &LineResult, _| match lvm_finds_nothing(result) || says(result, &["no pv found"]) {
+            true => Verdict::GoOn,
+            false => Verdict::Fail,
+        };
     session.act(batch, judge).await.map(drop)
 }
 

@@ -3,6 +3,7 @@
 mod brick;
 mod device;
 mod peer;
+mod settle;
 mod volume;
 
 use heketi_core::operation::{Action, Certainty, FailureKind, StepOutcome};
@@ -12,6 +13,7 @@ use super::session::Session;
 /// Carries out an action whose arguments were checked.
 pub(super) async fn execute(session: &mut Session<'_>, action: &Action) -> StepOutcome {
     match action {
+        Action::Settle => settle::settle(session).await,
         Action::CheckGlusterd => peer::check(session).await,
         Action::ListPeers => peer::list(session).await,
         Action::ProbePeer { storage } => peer::probe(session, storage).await,

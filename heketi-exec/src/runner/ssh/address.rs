@@ -49,10 +49,7 @@ impl Address {
             None => default_port,
             Some(port) => parse_port(port).ok_or_else(|| bad("the port must be 1 to 65535"))?,
         };
-        Ok(Self {
-            host: host.to_ascii_lowercase(),
-            port,
-        })
+        Ok(Self { host: host.to_ascii_lowercase(), port })
     }
 
     /// The name of this host in a `known_hosts` file and in a [`HostKeyStore`](super::HostKeyStore).
@@ -74,10 +71,7 @@ impl fmt::Display for Address {
 /// An IPv6 address, perhaps with a zone (`fe80::1%eth0`).
 fn is_v6(text: &str) -> bool {
     let (address, zone) = text.split_once('%').unwrap_or((text, "0"));
-    let zone_ok = !zone.is_empty()
-        && zone
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    let zone_ok = !zone.is_empty() && zone.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
     zone_ok && address.parse::<Ipv6Addr>().is_ok()
 }
 
@@ -88,10 +82,7 @@ fn check_name(host: &str) -> Result<(), &'static str> {
         Err("it is too long")
     } else if host.starts_with(['-', '.']) {
         Err("it begins with a dash or a dot")
-    } else if !host
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
-    {
+    } else if !host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
         Err("only letters, digits, `-`, `_` and `.` are allowed")
     } else {
         Ok(())
@@ -135,8 +126,26 @@ mod tests {
     #[test]
     fn what_is_no_host_is_refused() {
         for text in [
-            "", " ", "a b", "node1:", "node1:0", "node1:65536", "node1:+22", "node1:ssh", "a:1:2", "-oProxy",
-            ".x", "[node1]", "[::1", "[::1]22", "[::1]:", "::1%", "user@node", "node;rm", "näme", "$(x)",
+            "",
+            " ",
+            "a b",
+            "node1:",
+            "node1:0",
+            "node1:65536",
+            "node1:+22",
+            "node1:ssh",
+            "a:1:2",
+            "-oProxy",
+            ".x",
+            "[node1]",
+            "[::1",
+            "[::1]22",
+            "[::1]:",
+            "::1%",
+            "user@node",
+            "node;rm",
+            "näme",
+            "$(x)",
         ] {
             assert_eq!(parsed(text), None, "{text}");
         }

@@ -31,9 +31,7 @@ impl std::str::FromStr for HostKeyPolicy {
             "strict" => Ok(Self::Strict),
             "accept-new" => Ok(Self::AcceptNew),
             "off" => Ok(Self::Off),
-            other => Err(format!(
-                "host key policy {other:?} is none of strict, accept-new, off"
-            )),
+            other => Err(format!("host key policy {other:?} is none of strict, accept-new, off")),
         }
     }
 }
@@ -103,11 +101,7 @@ impl SshConfig {
     /// Takes the value of [`KNOWN_HOSTS_VARIABLE`]: a colon-separated list of files. An empty list changes
     /// nothing.
     pub fn use_known_hosts_list(&mut self, list: &str) {
-        let files: Vec<PathBuf> = list
-            .split(':')
-            .filter(|file| !file.is_empty())
-            .map(PathBuf::from)
-            .collect();
+        let files: Vec<PathBuf> = list.split(':').filter(|file| !file.is_empty()).map(PathBuf::from).collect();
         if !files.is_empty() {
             self.host_key_policy = HostKeyPolicy::Strict;
             self.known_hosts = files;
@@ -204,10 +198,7 @@ impl SetupError {
     }
 
     pub(super) fn known_hosts(file: &Path, reason: std::io::Error) -> Self {
-        Self::KnownHostsUnreadable {
-            file: file.to_owned(),
-            reason,
-        }
+        Self::KnownHostsUnreadable { file: file.to_owned(), reason }
     }
 }
 
@@ -222,10 +213,7 @@ mod tests {
         assert_eq!(config.host_key_policy, HostKeyPolicy::AcceptNew);
         config.use_known_hosts_list("/a:/b c::");
         assert_eq!(config.host_key_policy, HostKeyPolicy::Strict);
-        assert_eq!(
-            config.known_hosts,
-            [PathBuf::from("/a"), PathBuf::from("/b c")]
-        );
+        assert_eq!(config.known_hosts, [PathBuf::from("/a"), PathBuf::from("/b c")]);
     }
 
     #[test]

@@ -1,23 +1,18 @@
 //! Makes one connection: TCP, handshake with the host key check, login. Each failure has its own message.
 
 use std::borrow::Cow;
-use std::io::ErrorKind;
-use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use russh::client::{self, AuthResult, DisconnectReason, Handle};
-use russh::keys::{
-    Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate,
-};
-use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::{Instant, timeout, timeout_at};
+use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
+use tokio::time::{Instant, timeout};
 
 use super::super::RunErrorKind;
 use super::super::known_hosts::{KnownKeys, Verdict, fingerprint};
 use super::address::Address;
 use super::config::{HostKeyPolicy, SetupError, SshConfig};
 use super::host_keys::read_known_hosts;
+use super::socket::{Cut, connect, no_answer};
 
 /// Why there is no connection. Nothing was sent that could have run.
 #[derive(Clone, Debug)]
@@ -28,10 +23,7 @@ pub(super) struct DialError {
 
 impl DialError {
     pub fn new(kind: RunErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-        }
+        Self { kind, message: message.into() }
     }
 }
 
@@ -39,6 +31,7 @@ impl DialError {
 pub(super) struct Session {
     pub handle: Handle<HostHandler>,
     ended: Arc<OnceLock<String>>,
+    _cut: Cut,
 }
 
 impl Session {
@@ -69,19 +62,14 @@ impl Dialer {
 
     async fn dial_in(&self, address: &Address, deadline: Instant) -> Result<Session, DialError> {
         let known = self.known_keys(address).await?;
-        let stream = connect(address, deadline, self.config.connect_timeout).await?;
+        let (stream, cut) = connect(address, deadline, self.config.connect_timeout).await?;
         let ended = Arc::new(OnceLock::new());
-        let handler = HostHandler {
-            address: address.clone(),
-            config: self.config.clone(),
-            known,
-            ended: ended.clone(),
-        };
+        let handler =
+            HostHandler { address: address.clone(), config: self.config.clone(), known, ended: ended.clone() };
         let config = Arc::new(self.client_config(&handler.known));
-        let handle = client::connect_stream(config, stream, handler)
-            .await
-            .map_err(|error| handshake_error(address, error))?;
-        let mut session = Session { handle, ended };
+        let handle =
+            client::connect_stream(config, stream, handler).await.map_err(|error| handshake_error(address, error))?;
+        let mut session = Session { handle, ended, _cut: cut };
         self.log_in(address, &mut session).await?;
         Ok(session)
     }
@@ -98,13 +86,8 @@ impl Dialer {
             let read = tokio::task::spawn_blocking(move || read_known_hosts(&files)).await;
             return match read {
                 Ok(Ok(known)) => Ok(known.keys(&address.host, address.port)),
-                Ok(Err((file, reason))) => {
-                    Err(bad(SetupError::known_hosts(&file, reason).to_string()))
-                }
-                Err(_) => Err(DialError::new(
-                    RunErrorKind::Closed,
-                    "the runner is shutting down",
-                )),
+                Ok(Err((file, reason))) => Err(bad(SetupError::known_hosts(&file, reason).to_string())),
+                Err(_) => Err(DialError::new(RunErrorKind::Closed, "the runner is shutting down")),
             };
         }
         let name = address.known_name();
@@ -113,10 +96,7 @@ impl Dialer {
         let mut known = KnownKeys::default();
         if let Some(text) = kept {
             known.trusted.push(text.parse().map_err(|_| {
-                bad(format!(
-                    "the kept host key of {name} is damaged: {}",
-                    config.host_key_store.how_to_forget(&name)
-                ))
+                bad(format!("the kept host key of {name} is damaged: {}", config.host_key_store.how_to_forget(&name)))
             })?);
         }
         Ok(known)
@@ -136,8 +116,7 @@ impl Dialer {
             let mut keys = known.trusted.iter().chain(&known.fallback);
             keys.any(|key| same_kind(&key.algorithm(), algorithm))
         };
-        let (mut order, rest): (Vec<_>, Vec<_>) =
-            config.preferred.key.iter().cloned().partition(is_known);
+        let (mut order, rest): (Vec<_>, Vec<_>) = config.preferred.key.iter().cloned().partition(is_known);
         order.extend(rest);
         config.preferred.key = Cow::Owned(order);
         config
@@ -150,10 +129,9 @@ impl Dialer {
         let answer = session.handle.authenticate_publickey(user.clone(), key);
         match answer.await {
             Ok(AuthResult::Success) => Ok(()),
-            Ok(AuthResult::Failure {
-                partial_success: true,
-                ..
-            }) => Err(self.refused(address, "it wants a second factor after the key")),
+            Ok(AuthResult::Failure { partial_success: true, .. }) => {
+                Err(self.refused(address, "it wants a second factor after the key"))
+            }
             Ok(AuthResult::Failure { .. }) => Err(self.refused(address, "the key is not accepted")),
             Err(error) => Err(DialError::new(
                 RunErrorKind::Disconnected,
@@ -166,28 +144,19 @@ impl Dialer {
     }
 
     /// The signature hash for RSA keys; other keys have only one.
-    async fn rsa_hash(
-        &self,
-        address: &Address,
-        session: &Session,
-    ) -> Result<Option<HashAlg>, DialError> {
+    async fn rsa_hash(&self, address: &Address, session: &Session) -> Result<Option<HashAlg>, DialError> {
         if !matches!(self.key.algorithm(), Algorithm::Rsa { .. }) {
             return Ok(None);
         }
         match session.handle.best_supported_rsa_hash().await {
             Ok(Some(Some(hash))) => Ok(Some(hash)),
-            Ok(Some(None)) => Err(self.refused(
-                address,
-                "it takes RSA keys only with SHA-1, which is broken; use an ed25519 or ecdsa key",
-            )),
+            Ok(Some(None)) => Err(self
+                .refused(address, "it takes RSA keys only with SHA-1, which is broken; use an ed25519 or ecdsa key")),
             // It did not say: every server of the last years takes SHA-512.
             Ok(None) => Ok(Some(HashAlg::Sha512)),
             Err(_) => Err(DialError::new(
                 RunErrorKind::Disconnected,
-                format!(
-                    "{address} ended the connection before the login: {}",
-                    session.end_reason()
-                ),
+                format!("{address} ended the connection before the login: {}", session.end_reason()),
             )),
         }
     }
@@ -214,83 +183,18 @@ fn same_kind(one: &Algorithm, other: &Algorithm) -> bool {
     }
 }
 
-/// Tries the addresses of the host in order, each for its share of the time that is left.
-async fn connect(
-    address: &Address,
-    deadline: Instant,
-    limit: Duration,
-) -> Result<TcpStream, DialError> {
-    let resolved = tokio::net::lookup_host((address.host.as_str(), address.port)).await;
-    let targets: Vec<SocketAddr> = resolved
-        .map_err(|error| {
-            let message = format!("host name {} cannot be resolved: {error}", address.host);
-            DialError::new(RunErrorKind::BadHost, message)
-        })?
-        .collect();
-    let mut failure = DialError::new(
-        RunErrorKind::BadHost,
-        format!("host name {} has no address", address.host),
-    );
-    for (index, target) in targets.iter().enumerate() {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let share = left / u32::try_from(targets.len() - index).unwrap_or(u32::MAX);
-        match timeout_at(Instant::now() + share, open(*target)).await {
-            Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) => failure = connect_error(address, &error, limit),
-            Err(_) => failure = no_answer(address, limit),
-        }
-    }
-    Err(failure)
-}
-
-async fn open(target: SocketAddr) -> std::io::Result<TcpStream> {
-    let socket = match target {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
-    };
-    // russh sets nodelay only on sockets it opens itself.
-    socket.set_nodelay(true)?;
-    socket.set_keepalive(true)?;
-    socket.connect(target).await
-}
-
-fn connect_error(address: &Address, error: &std::io::Error, limit: Duration) -> DialError {
-    let refused = |why: String| DialError::new(RunErrorKind::Refused, why);
-    match error.kind() {
-        ErrorKind::ConnectionRefused => refused(format!(
-            "{address} refused the connection: no SSH server listens there; start sshd or correct the port"
-        )),
-        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
-            refused(format!("there is no route to {address}: {error}"))
-        }
-        ErrorKind::TimedOut => no_answer(address, limit),
-        _ => refused(format!("cannot connect to {address}: {error}")),
-    }
-}
-
-fn no_answer(address: &Address, limit: Duration) -> DialError {
-    DialError::new(
-        RunErrorKind::Unreachable,
-        format!(
-            "{address} did not answer within {} s: check that the host is up and no firewall is in between",
-            limit.as_secs_f64()
-        ),
-    )
-}
-
 fn handshake_error(address: &Address, error: HandlerError) -> DialError {
     match error {
         HandlerError::HostKey(error) => error,
-        HandlerError::Ssh(
-            error @ (russh::Error::IO(_) | russh::Error::Disconnect | russh::Error::HUP),
-        ) => DialError::new(
-            RunErrorKind::Disconnected,
-            format!("{address} ended the connection during the SSH handshake: {error}"),
-        ),
-        HandlerError::Ssh(error) => DialError::new(
-            RunErrorKind::Protocol,
-            format!("the SSH handshake with {address} failed: {error}"),
-        ),
+        HandlerError::Ssh(error @ (russh::Error::IO(_) | russh::Error::Disconnect | russh::Error::HUP)) => {
+            DialError::new(
+                RunErrorKind::Disconnected,
+                format!("{address} ended the connection during the SSH handshake: {error}"),
+            )
+        }
+        HandlerError::Ssh(error) => {
+            DialError::new(RunErrorKind::Protocol, format!("the SSH handshake with {address} failed: {error}"))
+        }
     }
 }
 
@@ -318,28 +222,20 @@ pub(super) struct HostHandler {
 impl client::Handler for HostHandler {
     type Error = HandlerError;
 
-    async fn check_server_key(
-        &mut self,
-        shown: &PublicKeyOrCertificate,
-    ) -> Result<bool, HandlerError> {
+    async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, HandlerError> {
         let shown = shown.public_key();
         self.check(&shown).await.map_err(HandlerError::HostKey)?;
         Ok(true)
     }
 
-    async fn disconnected(
-        &mut self,
-        reason: DisconnectReason<HandlerError>,
-    ) -> Result<(), HandlerError> {
+    async fn disconnected(&mut self, reason: DisconnectReason<HandlerError>) -> Result<(), HandlerError> {
         let text = match &reason {
-            DisconnectReason::ReceivedDisconnect(info) => format!(
-                "the host closed the connection ({:?}: {})",
-                info.reason_code, info.message
-            ),
-            DisconnectReason::Error(HandlerError::Ssh(russh::Error::KeepaliveTimeout)) => format!(
-                "the host left {} keep-alive messages unanswered",
-                self.config.keepalive_misses
-            ),
+            DisconnectReason::ReceivedDisconnect(info) => {
+                format!("the host closed the connection ({:?}: {})", info.reason_code, info.message)
+            }
+            DisconnectReason::Error(HandlerError::Ssh(russh::Error::KeepaliveTimeout)) => {
+                format!("the host left {} keep-alive messages unanswered", self.config.keepalive_misses)
+            }
             DisconnectReason::Error(HandlerError::Ssh(error)) => {
                 format!("the connection was lost: {error}")
             }
@@ -359,9 +255,7 @@ impl HostHandler {
         }
         match self.known.judge(shown) {
             Verdict::Trusted => Ok(()),
-            Verdict::Unknown
-                if config.host_key_policy == HostKeyPolicy::AcceptNew && !strict_files =>
-            {
+            Verdict::Unknown if config.host_key_policy == HostKeyPolicy::AcceptNew && !strict_files => {
                 self.accept(shown).await
             }
             Verdict::Unknown => Err(self.unknown(shown)),
@@ -405,8 +299,7 @@ impl HostHandler {
                 self.address.host,
                 file.display()
             ),
-            None => "compare it with `ssh-keygen -lf` on the host and accept it with the policy accept-new"
-                .to_owned(),
+            None => "compare it with `ssh-keygen -lf` on the host and accept it with the policy accept-new".to_owned(),
         };
         DialError::new(
             RunErrorKind::UnknownHostKey,
@@ -438,10 +331,8 @@ impl HostHandler {
 fn openssh_text(key: &PublicKey) -> Result<String, DialError> {
     let mut key = key.clone();
     key.set_comment("");
-    key.to_openssh()
-        .map(|text| text.trim().to_owned())
-        .map_err(|error| {
-            let message = format!("the host key cannot be written as text: {error}");
-            DialError::new(RunErrorKind::Protocol, message)
-        })
+    key.to_openssh().map(|text| text.trim().to_owned()).map_err(|error| {
+        let message = format!("the host key cannot be written as text: {error}");
+        DialError::new(RunErrorKind::Protocol, message)
+    })
 }

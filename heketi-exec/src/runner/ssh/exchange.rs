@@ -5,7 +5,7 @@ use std::time::Duration;
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg, Sig};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::super::outcome::End;
 use super::super::splitter::{Split, Splitter};
@@ -34,11 +34,7 @@ pub(super) struct Limits {
 }
 
 /// Opens a channel and hands the exec request over. After `Ok` the command may run.
-pub(super) async fn send(
-    lease: &Lease,
-    command: &str,
-    limits: Limits,
-) -> Result<Channel<Msg>, NotSent> {
+pub(super) async fn send(lease: &Lease, command: &str, limits: Limits) -> Result<Channel<Msg>, NotSent> {
     let session = lease.session();
     let dead = || NotSent::Dead(session.end_reason());
     let opened = timeout(limits.channel, session.handle.channel_open_session()).await;
@@ -84,18 +80,16 @@ pub(super) fn follow(
 ) -> oneshot::Receiver<Followed> {
     let (done, outcome) = oneshot::channel();
     tokio::spawn(async move {
-        let mut exchange = Exchange {
-            channel,
-            limits,
-            open: true,
-        };
+        let mut exchange = Exchange { channel, limits, open: true };
         let followed = exchange.read(splitter, &lease).await;
-        if matches!(followed, Followed::Ran(_, End::Lost(_) | End::TooLate(_))) {
+        let broken = matches!(followed, Followed::Ran(_, End::Lost(_) | End::TooLate(_)));
+        if broken {
             lease.retire();
         }
+        let host_closes = !broken && !matches!(followed, Followed::ExecRefused);
         // Nobody may be waiting any more.
         let _ = done.send(followed);
-        if exchange.close().await {
+        if exchange.close(host_closes).await {
             lease.settle();
         }
         drop(permit);
@@ -121,9 +115,16 @@ impl Exchange {
             if splitter.is_complete() {
                 break End::Complete;
             }
-            let Ok(message) = timeout_at(deadline, self.channel.wait()).await else {
-                break self.too_late(how, deadline == last).await;
+            let message = tokio::select! {
+                // First, because a host that sends without end would leave it no turn.
+                biased;
+                () = sleep_until(deadline) => break self.too_late(how, deadline == last).await,
+                message = self.channel.wait() => message,
             };
+            // What is still on its way after the end of the shell may take its time.
+            if deadline < last {
+                deadline = last.min(Instant::now() + self.limits.exit);
+            }
             match message {
                 Some(ChannelMsg::Data { data }) => splitter.push_stdout(&data),
                 Some(ChannelMsg::ExtendedData { data, ext: STDERR }) => splitter.push_stderr(&data),
@@ -132,14 +133,8 @@ impl Exchange {
                     how = Some(format!("ended with status {exit_status}"));
                     deadline = last.min(Instant::now() + self.limits.exit);
                 }
-                Some(ChannelMsg::ExitSignal {
-                    signal_name,
-                    error_message,
-                    ..
-                }) => {
-                    how = Some(format!(
-                        "was ended by signal {signal_name:?} {error_message}"
-                    ));
+                Some(ChannelMsg::ExitSignal { signal_name, error_message, .. }) => {
+                    how = Some(format!("was ended by signal {signal_name:?} {error_message}"));
                     deadline = last.min(Instant::now() + self.limits.exit);
                 }
                 Some(ChannelMsg::Eof) => deadline = deadline.min(Instant::now() + self.limits.exit),
@@ -147,9 +142,7 @@ impl Exchange {
                     self.open = false;
                     break match how {
                         Some(how) => End::ShellEnded(how),
-                        None => {
-                            End::Lost("the host closed the channel without exit status".to_owned())
-                        }
+                        None => End::Lost("the host closed the channel without exit status".to_owned()),
                     };
                 }
                 Some(_) => {}
@@ -169,10 +162,7 @@ impl Exchange {
             None if whole_batch => {
                 // Keeps the shell from starting further lines, where the host's sshd supports it.
                 let _ = self.channel.signal(Sig::KILL).await;
-                End::TooLate(format!(
-                    "the host did not end the batch within {} s",
-                    self.limits.batch.as_secs()
-                ))
+                End::TooLate(format!("the host did not end the batch within {} s", self.limits.batch.as_secs()))
             }
             None => End::Lost(format!(
                 "the output ended, but no exit status came within {} s",
@@ -181,23 +171,20 @@ impl Exchange {
         }
     }
 
-    /// Waits a while for the host to close the channel, then closes it. False: the host still holds it.
-    async fn close(&mut self) -> bool {
-        let closed = async {
-            while self.open {
-                match self.channel.wait().await {
-                    Some(ChannelMsg::Close) | None => self.open = false,
-                    Some(_) => {}
-                }
-            }
-        };
-        if timeout(self.limits.exit, closed).await.is_ok() {
+    /// Closes the channel, after a while if the host is to do it. False: the host may still hold it.
+    async fn close(&mut self, host_closes: bool) -> bool {
+        if host_closes && timeout(self.limits.exit, self.closed_by_host()).await.is_ok() {
             return true;
         }
         // A daemon the command left behind holds the streams: the host drops them on Close.
-        matches!(
-            timeout(self.limits.channel, self.channel.close()).await,
-            Ok(Ok(()))
-        )
+        matches!(timeout(self.limits.channel, self.channel.close()).await, Ok(Ok(())))
+    }
+    async fn closed_by_host(&mut self) {
+        while self.open {
+            match self.channel.wait().await {
+                Some(ChannelMsg::Close) | None => self.open = false,
+                Some(_) => {}
+            }
+        }
     }
 }

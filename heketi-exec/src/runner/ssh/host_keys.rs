@@ -67,10 +67,7 @@ pub struct FileHostKeys {
 impl FileHostKeys {
     /// Keys in `file`, which is made with the first key.
     pub fn new(file: impl Into<PathBuf>) -> Self {
-        Self {
-            file: file.into(),
-            writing: Mutex::new(()),
-        }
+        Self { file: file.into(), writing: Mutex::new(()) }
     }
 
     fn read(&self) -> Result<String, String> {
@@ -103,8 +100,7 @@ impl HostKeyStore for FileHostKeys {
             }
         }
         text.push_str(&format!("{host} {key}\n"));
-        replace(&self.file, text.as_bytes())
-            .map_err(|error| format!("cannot write {}: {error}", self.file.display()))
+        replace(&self.file, text.as_bytes()).map_err(|error| format!("cannot write {}: {error}", self.file.display()))
     }
 
     fn how_to_forget(&self, host: &str) -> String {
@@ -129,9 +125,7 @@ fn replace(file: &Path, content: &[u8]) -> std::io::Result<()> {
 }
 
 /// Reads `known_hosts` files. The first that cannot be read is named with the reason.
-pub(super) fn read_known_hosts(
-    files: &[PathBuf],
-) -> Result<KnownHosts, (PathBuf, std::io::Error)> {
+pub(super) fn read_known_hosts(files: &[PathBuf]) -> Result<KnownHosts, (PathBuf, std::io::Error)> {
     let mut known = KnownHosts::default();
     for file in files {
         match std::fs::read(file) {
@@ -150,33 +144,19 @@ mod tests {
     async fn both_stores_keep_and_replace() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("known_hosts");
-        let stores: [Box<dyn HostKeyStore>; 2] = [
-            Box::new(MemoryHostKeys::default()),
-            Box::new(FileHostKeys::new(&file)),
-        ];
+        let stores: [Box<dyn HostKeyStore>; 2] =
+            [Box::new(MemoryHostKeys::default()), Box::new(FileHostKeys::new(&file))];
         for store in stores {
             assert_eq!(store.get("node1").await, Ok(None));
             store.put("node1", "ssh-ed25519 AAAA").await.unwrap();
             store.put("[node1]:2222", "ssh-ed25519 BBBB").await.unwrap();
             store.put("node1", "ssh-ed25519 CCCC").await.unwrap();
-            assert_eq!(
-                store.get("node1").await,
-                Ok(Some("ssh-ed25519 CCCC".to_owned()))
-            );
-            assert_eq!(
-                store.get("[node1]:2222").await,
-                Ok(Some("ssh-ed25519 BBBB".to_owned()))
-            );
+            assert_eq!(store.get("node1").await, Ok(Some("ssh-ed25519 CCCC".to_owned())));
+            assert_eq!(store.get("[node1]:2222").await, Ok(Some("ssh-ed25519 BBBB".to_owned())));
         }
-        assert_eq!(
-            std::fs::read_to_string(&file).unwrap(),
-            "[node1]:2222 ssh-ed25519 BBBB\nnode1 ssh-ed25519 CCCC\n"
-        );
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "[node1]:2222 ssh-ed25519 BBBB\nnode1 ssh-ed25519 CCCC\n");
         let again = FileHostKeys::new(&file);
-        assert_eq!(
-            again.get("node1").await,
-            Ok(Some("ssh-ed25519 CCCC".to_owned()))
-        );
+        assert_eq!(again.get("node1").await, Ok(Some("ssh-ed25519 CCCC".to_owned())));
         assert!(again.how_to_forget("node1").contains("ssh-keygen -R 'node1'"));
     }
 

@@ -17,10 +17,7 @@ const SIZE_LIMIT: u64 = 1024 * 1024;
 pub(super) fn read(file: &Path) -> Result<PrivateKey, SetupError> {
     let unreadable = |reason: std::io::Error| match reason.kind() {
         ErrorKind::NotFound => SetupError::KeyFileMissing(file.to_owned()),
-        _ => SetupError::KeyFileUnreadable {
-            file: file.to_owned(),
-            reason,
-        },
+        _ => SetupError::KeyFileUnreadable { file: file.to_owned(), reason },
     };
     let about = std::fs::metadata(file).map_err(unreadable)?;
     if about.len() > SIZE_LIMIT {
@@ -28,8 +25,7 @@ pub(super) fn read(file: &Path) -> Result<PrivateKey, SetupError> {
     }
     warn_if_open(file, &about);
     let bytes = std::fs::read(file).map_err(unreadable)?;
-    let text =
-        String::from_utf8(bytes).map_err(|_| SetupError::KeyFileInvalid(file.to_owned()))?;
+    let text = String::from_utf8(bytes).map_err(|_| SetupError::KeyFileInvalid(file.to_owned()))?;
     decode(file, &text)
 }
 
@@ -52,10 +48,7 @@ fn decode(file: &Path, text: &str) -> Result<PrivateKey, SetupError> {
 }
 
 fn is_supported(algorithm: &Algorithm) -> bool {
-    matches!(
-        algorithm,
-        Algorithm::Ed25519 | Algorithm::Ecdsa { .. } | Algorithm::Rsa { .. }
-    )
+    matches!(algorithm, Algorithm::Ed25519 | Algorithm::Ecdsa { .. } | Algorithm::Rsa { .. })
 }
 
 #[cfg(unix)]

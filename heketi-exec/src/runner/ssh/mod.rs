@@ -11,6 +11,7 @@ mod exchange;
 mod host_keys;
 mod key_file;
 mod pool;
+mod socket;
 
 use std::fmt;
 use std::sync::Arc;
@@ -70,15 +71,8 @@ impl SshRunner {
             );
         }
         let public_key = key.public_key().clone();
-        let dialer = Dialer {
-            config: config.clone(),
-            key: Arc::new(key),
-        };
-        Ok(Self {
-            pool: Arc::new(Pool::new(dialer)),
-            config,
-            public_key,
-        })
+        let dialer = Dialer { config: config.clone(), key: Arc::new(key) };
+        Ok(Self { pool: Arc::new(Pool::new(dialer)), config, public_key })
     }
 
     /// The SHA-256 fingerprint of the key this runner logs in with, as `ssh-keygen -l` shows it.
@@ -125,14 +119,8 @@ impl CommandRunner for SshRunner {
         if batch.lines.is_empty() {
             return Ok(BatchResult::default());
         }
-        let job = Job {
-            host,
-            user: &self.config.user,
-            batch,
-            sudo: self.config.sudo,
-        };
-        let address = Address::parse(host, self.config.port)
-            .map_err(|why| job.refused(RunErrorKind::BadHost, why))?;
+        let job = Job { host, user: &self.config.user, batch, sudo: self.config.sudo };
+        let address = Address::parse(host, self.config.port).map_err(|why| job.refused(RunErrorKind::BadHost, why))?;
         let script = Script::new(batch, self.config.sudo)
             .map_err(|error| job.refused(RunErrorKind::Protocol, error.to_string()))?;
         job.log_start();
@@ -141,20 +129,15 @@ impl CommandRunner for SshRunner {
             exit: self.config.exit_wait,
             batch: longest_run(batch) + self.config.batch_margin,
         };
-        let outcome = self
-            .start(&address, &script, limits)
-            .await
-            .map_err(|error| job.refused(error.kind, error.message))?;
+        let outcome =
+            self.start(&address, &script, limits).await.map_err(|error| job.refused(error.kind, error.message))?;
         match outcome.await {
             Ok(Followed::Ran(split, end)) => job.conclude(split, end),
             Ok(Followed::ExecRefused) => Err(job.refused(
                 RunErrorKind::Protocol,
                 "the host refused to run a command: check the login shell of the user and ForceCommand",
             )),
-            Err(_) => job.conclude(
-                Split::default(),
-                End::Lost("the runner is shutting down".to_owned()),
-            ),
+            Err(_) => job.conclude(Split::default(), End::Lost("the runner is shutting down".to_owned())),
         }
     }
 

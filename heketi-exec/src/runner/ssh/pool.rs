@@ -64,20 +64,11 @@ pub(super) struct Lease {
 impl Pool {
     pub fn new(dialer: Dialer) -> Self {
         let total = Arc::new(Semaphore::new(dialer.config.max_connections));
-        Self {
-            dialer,
-            slots: Mutex::default(),
-            total,
-            closed: AtomicBool::new(false),
-            reaping: AtomicBool::new(false),
-        }
+        Self { dialer, slots: Mutex::default(), total, closed: AtomicBool::new(false), reaping: AtomicBool::new(false) }
     }
 
     /// Waits, first come first served, until the host has room for one more batch.
-    pub async fn queue(
-        &self,
-        address: &Address,
-    ) -> Result<(Arc<Slot>, OwnedSemaphorePermit), DialError> {
+    pub async fn queue(&self, address: &Address) -> Result<(Arc<Slot>, OwnedSemaphorePermit), DialError> {
         let slot = self.slot(address);
         let permit = slot.channels.clone().acquire_owned().await;
         match permit {
@@ -189,18 +180,14 @@ impl Pool {
     /// Forgets hosts that nobody uses and that have no connection.
     fn forget_hosts(&self) {
         self.lock_slots().retain(|_, slot| {
-            Arc::strong_count(slot) > 1
-                || slot.state.try_lock().is_ok_and(|s| s.connection.is_some())
+            Arc::strong_count(slot) > 1 || slot.state.try_lock().is_ok_and(|s| s.connection.is_some())
         });
     }
 
     /// Starts the task that closes unused connections. It ends with the pool.
     fn start_reaping(self: &Arc<Self>) {
         if !self.reaping.swap(true, Ordering::AcqRel) {
-            tokio::spawn(reap(
-                Arc::downgrade(self),
-                self.dialer.config.idle_timeout,
-            ));
+            tokio::spawn(reap(Arc::downgrade(self), self.dialer.config.idle_timeout));
         }
     }
 }
@@ -230,9 +217,7 @@ impl Slot {
 
     fn take_unused(&self) -> Option<Arc<Connection>> {
         let mut state = self.state.try_lock().ok()?;
-        state
-            .connection
-            .take_if(|connection| connection.unused_since().is_some())
+        state.connection.take_if(|connection| connection.unused_since().is_some())
     }
 }
 
@@ -255,22 +240,14 @@ impl Connection {
         self.retire();
         let reason = russh::Disconnect::ByApplication;
         // A dead connection cannot be told; dropping it closes it.
-        let _ = timeout(
-            GOODBYE_LIMIT,
-            self.session.handle.disconnect(reason, "", "en"),
-        )
-        .await;
+        let _ = timeout(GOODBYE_LIMIT, self.session.handle.disconnect(reason, "", "en")).await;
     }
 }
 
 impl Lease {
     fn new(connection: Arc<Connection>, reused: bool) -> Self {
         connection.users.fetch_add(1, Ordering::AcqRel);
-        Self {
-            connection,
-            reused,
-            settled: false,
-        }
+        Self { connection, reused, settled: false }
     }
 
     pub fn session(&self) -> &Session {
@@ -293,11 +270,7 @@ impl Drop for Lease {
         if !self.settled {
             self.connection.retire();
         }
-        let mut last_used = self
-            .connection
-            .last_used
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut last_used = self.connection.last_used.lock().unwrap_or_else(PoisonError::into_inner);
         *last_used = Instant::now();
         self.connection.users.fetch_sub(1, Ordering::AcqRel);
     }

@@ -10,9 +10,7 @@ use std::time::Duration;
 
 use russh::keys::key::safe_rng;
 use russh::keys::{Algorithm, PrivateKey};
-use russh::server::{
-    Auth, ChannelOpenHandle, Config, Handler, Msg, Session, VerifiedPublicKey, run_stream,
-};
+use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Session, VerifiedPublicKey, run_stream};
 use russh::{Channel, ChannelId, ChannelOpenFailure};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
@@ -88,9 +86,7 @@ fn config(keys: Vec<PrivateKey>) -> Arc<Config> {
 impl TestServer {
     /// A server with this host key on 127.0.0.1.
     pub async fn start(key: &PrivateKey) -> Self {
-        Self::start_on("127.0.0.1:0", vec![key.clone()])
-            .await
-            .unwrap()
+        Self::start_on("127.0.0.1:0", vec![key.clone()]).await.unwrap()
     }
 
     /// A server on any local address.
@@ -177,17 +173,9 @@ impl TestServer {
 async fn serve(state: Arc<State>, stream: StdStream) {
     let number = state.connections.fetch_add(1, Ordering::SeqCst);
     state.open_connections.fetch_add(1, Ordering::SeqCst);
-    state
-        .streams
-        .lock()
-        .unwrap()
-        .push(stream.try_clone().unwrap());
+    state.streams.lock().unwrap().push(stream.try_clone().unwrap());
     let config = state.config.lock().unwrap().clone();
-    let connection = Connection {
-        number,
-        state: state.clone(),
-        channels: HashMap::new(),
-    };
+    let connection = Connection { number, state: state.clone(), channels: HashMap::new() };
     let stream = tokio::net::TcpStream::from_std(stream).unwrap();
     if let Ok(session) = run_stream(config, stream, connection).await {
         let _ = session.await;
@@ -223,11 +211,7 @@ impl Drop for Connection {
 impl Handler for Connection {
     type Error = russh::Error;
 
-    async fn auth_publickey(
-        &mut self,
-        _: &str,
-        _: VerifiedPublicKey<'_>,
-    ) -> Result<Auth, Self::Error> {
+    async fn auth_publickey(&mut self, _: &str, _: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
         Ok(match *self.state.accept_logins.lock().unwrap() {
             true => Auth::Accept,
             false => Auth::reject(),
@@ -262,21 +246,12 @@ impl Handler for Connection {
         Ok(())
     }
 
-    async fn channel_close(
-        &mut self,
-        id: ChannelId,
-        _: &mut Session,
-    ) -> Result<(), Self::Error> {
+    async fn channel_close(&mut self, id: ChannelId, _: &mut Session) -> Result<(), Self::Error> {
         self.state.channel_closed(self.number, id);
         Ok(())
     }
 
-    async fn exec_request(
-        &mut self,
-        id: ChannelId,
-        command: &[u8],
-        session: &mut Session,
-    ) -> Result<(), Self::Error> {
+    async fn exec_request(&mut self, id: ChannelId, command: &[u8], session: &mut Session) -> Result<(), Self::Error> {
         let command = String::from_utf8(command.to_vec()).unwrap();
         let behaviour = *self.state.behaviour.lock().unwrap();
         self.state.commands.lock().unwrap().push(command.clone());
@@ -313,11 +288,7 @@ async fn run(state: &State, behaviour: Behaviour, channel: &Channel<Msg>, comman
         let path = std::env::var("PATH").unwrap();
         shell.env("PATH", format!("{}:{path}", first.display()));
     }
-    let mut child = shell
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = shell.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let stdout = pump(child.stdout.take().unwrap(), state, behaviour, channel, None);
     let stderr = pump(child.stderr.take().unwrap(), state, behaviour, channel, Some(1));
     tokio::join!(stdout, stderr);
@@ -346,11 +317,7 @@ async fn pump(
     to: &Channel<Msg>,
     stream: Option<u32>,
 ) {
-    let silent = [
-        Behaviour::DropAfterRun,
-        Behaviour::NoStatus,
-        Behaviour::OnlyEof,
-    ];
+    let silent = [Behaviour::DropAfterRun, Behaviour::NoStatus, Behaviour::OnlyEof];
     let mut buffer = vec![0; 32 * 1024];
     while let Ok(bytes @ 1..) = from.read(&mut buffer).await {
         if silent.contains(&behaviour) {

@@ -1,0 +1,358 @@
+//! The requests an engine takes. Each answers once the plan is durable; the work goes on in the background and
+//! reports to the job whose id is returned.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::select_ok;
+use heketi_core::api::{CheckedVolumeCreate, TagsChangeRequest};
+use heketi_core::id::{ClusterId, DeviceId, NodeId, QueueId, VolumeId};
+use heketi_core::inventory::{ChangeSet, Inventory, Job, JobResult, Key};
+use heketi_core::model::{EntryState, Tags};
+use heketi_core::operation::{
+    Action, DeviceAdd, DeviceAddRequest, DeviceDelete, Event, Host, NodeAdd, NodeAddRequest, NodeDelete, Planned, Step,
+    StepFailure, VolumeCreate, VolumeDelete, VolumeExpand, choose_cluster,
+    choose_expansion, cluster_create, cluster_delete, cluster_flags, device_state, device_tags, explain_create,
+    explain_expansion, finished_job, node_state, node_tags,
+};
+use heketi_core::placement::{Effort, Facts};
+use heketi_core::{Error, ErrorKind, Gib};
+
+use super::writer::Planning;
+use super::{Engine, in_flight, not_serving};
+
+/// How often a choice made on a snapshot may turn out outdated before it is made under the lock.
+const OPTIMISTIC_TRIES: usize = 3;
+
+/// Settles ties of placement. Any constant will do: the state changes from volume to volume.
+const SEED: u64 = 0;
+
+impl Engine {
+    /// Creates a cluster.
+    ///
+    /// # Errors
+    /// `NotServing`.
+    pub async fn cluster_create(&self, file: bool, block: bool) -> Result<ClusterId, Error> {
+        self.accepting()?;
+        self.change_durably(|planning| Ok(cluster_create(file, block, planning.ids))).await
+    }
+
+    /// Sets both flags of a cluster.
+    ///
+    /// # Errors
+    /// `NotFound`, `NotServing`.
+    pub async fn cluster_flags(&self, id: ClusterId, file: bool, block: bool) -> Result<(), Error> {
+        self.accepting()?;
+        self.change_durably(|planning| Ok(((), cluster_flags(planning.inventory, id, file, block)?))).await
+    }
+
+    /// Deletes an empty cluster.
+    ///
+    /// # Errors
+    /// `NotFound`, `Conflict`, `NotServing`.
+    pub async fn cluster_delete(&self, id: ClusterId) -> Result<(), Error> {
+        self.accepting()?;
+        self.change_durably(|planning| Ok(((), cluster_delete(planning.inventory, id)?))).await
+    }
+
+    /// Adds a node. Before the plan, glusterd must answer: on the node itself if it is the first of its
+    /// cluster, else on some online member.
+    ///
+    /// # Errors
+    /// `NotFound`, `Conflict`, `Unavailable`, `NotServing`.
+    pub async fn node_add(&self, request: NodeAddRequest) -> Result<QueueId, Error> {
+        self.accepting()?;
+        let inventory = self.inventory();
+        NodeAdd::check(&inventory, &request)?;
+        self.check_glusterd(&inventory, &request).await?;
+        self.submit(|planning| NodeAdd::plan(planning.inventory, request, planning.ids, planning.now)).await
+    }
+
+    async fn check_glusterd(&self, inventory: &Inventory, request: &NodeAddRequest) -> Result<(), Error> {
+        let members: Vec<_> =
+            inventory.nodes_of_cluster(request.cluster).filter_map(|id| inventory.node(id)).cloned().collect();
+        let (hosts, text): (Vec<Host>, _) = if members.is_empty() {
+            let name = |names: &[String]| names.first().cloned().unwrap_or_default();
+            let host = Host {
+                node: NodeId::from_bytes([0; 16]),
+                manage: name(&request.hostnames.manage),
+                storage: name(&request.hostnames.storage),
+            };
+            (vec![host], "New Node doesn't have glusterd running")
+        } else {
+            let online = members.iter().filter(|node| node.state == EntryState::Online);
+            (online.map(|node| node.host()).collect(), "None of the nodes in cluster has glusterd running")
+        };
+        let unavailable = |why: Vec<String>| Err(Error::new(ErrorKind::Unavailable, text).explain(why));
+        if hosts.is_empty() {
+            return unavailable(vec!["no node of the cluster is online".into()]);
+        }
+        let probe = |host: Host| {
+            let step = Step { hosts: vec![host], changes_gluster: None, action: Action::CheckGlusterd };
+            async move { self.inner.executor.execute(&step).await }.boxed()
+        };
+        match select_ok(hosts.into_iter().map(probe)).await {
+            Ok(_) => Ok(()),
+            Err(StepFailure { text, .. }) => unavailable(vec![text]),
+        }
+    }
+
+    /// Deletes a node without devices.
+    ///
+    /// # Errors
+    /// `NotFound`, `Conflict`, `NotServing`.
+    pub async fn node_delete(&self, id: NodeId) -> Result<QueueId, Error> {
+        self.submit(|planning| NodeDelete::plan(planning.inventory, id, planning.ids, planning.now)).await
+    }
+
+    /// Changes the state of a node; the job tells whether that was allowed.
+    ///
+    /// # Errors
+    /// `NotFound`, `NotServing`.
+    pub async fn node_state(&self, id: NodeId, state: EntryState) -> Result<QueueId, Error> {
+        self.at_once(|inventory| node_state(inventory, id, state)).await
+    }
+
+    /// Changes the tags of a node; returns the tags it has then.
+    ///
+    /// # Errors
+    /// `NotFound`, `NotServing`.
+    pub async fn node_tags(&self, id: NodeId, request: &TagsChangeRequest) -> Result<Tags, Error> {
+        self.accepting()?;
+        self.change_durably(|planning| node_tags(planning.inventory, id, request)).await
+    }
+
+    /// Adds a device.
+    ///
+    /// # Errors
+    /// `NotFound`, `Conflict`, `NotServing`.
+    pub async fn device_add(&self, request: DeviceAddRequest) -> Result<QueueId, Error> {
+        self.submit(|planning| DeviceAdd::plan(planning.inventory, request, planning.ids, planning.now)).await
+    }
+
+    /// Deletes a device; `force` forgets it even if its node does not cooperate.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid`, `Conflict`, `NotServing`.
+    pub async fn device_delete(&self, id: DeviceId, force: bool) -> Result<QueueId, Error> {
+        self.submit(|planning| DeviceDelete::plan(planning.inventory, id, force, planning.ids, planning.now)).await
+    }
+
+    /// Changes the state of a device; the job tells whether that was allowed.
+    ///
+    /// # Errors
+    /// `NotFound`, `NotServing`.
+    pub async fn device_state(&self, id: DeviceId, state: EntryState) -> Result<QueueId, Error> {
+        self.at_once(|inventory| device_state(inventory, id, state)).await
+    }
+
+    /// Changes the tags of a device; returns the tags it has then.
+    ///
+    /// # Errors
+    /// `NotFound`, `NotServing`.
+    pub async fn device_tags(&self, id: DeviceId, request: &TagsChangeRequest) -> Result<Tags, Error> {
+        self.accepting()?;
+        self.change_durably(|planning| device_tags(planning.inventory, id, request)).await
+    }
+
+    /// Creates a volume.
+    ///
+    /// # Errors
+    /// `Invalid`, `CannotAllocate` (with an explanation where space or limits are the reason), `Busy`,
+    /// `NotServing`.
+    pub async fn volume_create(&self, request: CheckedVolumeCreate) -> Result<QueueId, Error> {
+        let request = Arc::new(request);
+        let planned = self.place(&request).await;
+        match planned {
+            Err(error) if wants_explanation(&error) => {
+                let (inventory, policy) = (self.inventory(), self.config().policy.clone());
+                let explain = move || explain_create(&inventory, &request, &policy, &Facts::default());
+                Err(error.explain(blocking(explain).await?))
+            }
+            other => other,
+        }
+    }
+
+    async fn place(&self, request: &Arc<CheckedVolumeCreate>) -> Result<QueueId, Error> {
+        let policy = &self.config().policy;
+        let facts = Facts::default();
+        let mut chosen = None;
+        for attempt in 0.. {
+            let effort = if attempt > OPTIMISTIC_TRIES { Effort::Exact } else { Effort::Quick };
+            let planned = self
+                .submit_slot(|planning| {
+                    let chosen = match chosen.take() {
+                        Some(chosen) => Some(chosen),
+                        None => choose_cluster(planning.inventory, request, policy, &facts, effort, SEED)?,
+                    };
+                    let Some(chosen) = chosen else { return Ok(None) };
+                    VolumeCreate::plan(planning.inventory, request, &chosen, policy, planning.ids, planning.now)
+                })
+                .await?;
+            if let Some(queue) = planned {
+                return Ok(queue);
+            }
+            // The long look is taken on a snapshot, so that nobody waits for it.
+            let (inventory, request, policy) = (self.inventory(), request.clone(), policy.clone());
+            let look =
+                move || choose_cluster(&inventory, &request, &policy, &Facts::default(), Effort::Exact, SEED);
+            chosen = blocking(look).await??;
+        }
+        Err(Error::busy())
+    }
+
+    /// Expands a volume by `increment`.
+    ///
+    /// # Errors
+    /// `NotFound`, `Busy`, `CannotAllocate` (with an explanation where space or limits are the reason),
+    /// `NotServing`.
+    pub async fn volume_expand(&self, id: VolumeId, increment: Gib) -> Result<QueueId, Error> {
+        match self.place_expansion(id, increment).await {
+            Err(error) if wants_explanation(&error) => {
+                let (inventory, policy) = (self.inventory(), self.config().policy.clone());
+                let explain = move || explain_expansion(&inventory, id, increment, &policy, &Facts::default());
+                Err(error.explain(blocking(explain).await?))
+            }
+            other => other,
+        }
+    }
+
+    async fn place_expansion(&self, id: VolumeId, increment: Gib) -> Result<QueueId, Error> {
+        let policy = &self.config().policy;
+        let facts = Facts::default();
+        let mut chosen = None;
+        for attempt in 0.. {
+            let effort = if attempt > OPTIMISTIC_TRIES { Effort::Exact } else { Effort::Quick };
+            let planned = self
+                .submit_slot(|planning| {
+                    let inventory = planning.inventory;
+                    let chosen = match chosen.take() {
+                        Some(chosen) => Some(chosen),
+                        None => choose_expansion(inventory, id, increment, policy, &facts, effort, SEED)?,
+                    };
+                    let Some(chosen) = chosen else { return Ok(None) };
+                    VolumeExpand::plan(inventory, id, increment, &chosen, policy, planning.ids, planning.now)
+                })
+                .await?;
+            if let Some(queue) = planned {
+                return Ok(queue);
+            }
+            let (inventory, policy) = (self.inventory(), policy.clone());
+            let look = move || {
+                choose_expansion(&inventory, id, increment, &policy, &Facts::default(), Effort::Exact, SEED)
+            };
+            chosen = blocking(look).await??;
+        }
+        Err(Error::busy())
+    }
+
+    /// Deletes a volume.
+    ///
+    /// # Errors
+    /// `NotFound`, `Conflict`, `CannotAllocate` with heketi v10's conflict text, `Busy`, `NotServing`.
+    pub async fn volume_delete(&self, id: VolumeId) -> Result<QueueId, Error> {
+        let planned = self
+            .submit_slot(|planning| {
+                VolumeDelete::plan(planning.inventory, id, planning.ids, planning.now).map(Some)
+            })
+            .await?;
+        planned.ok_or_else(Error::busy)
+    }
+
+    /// A job as it is on disk.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn job(&self, id: QueueId) -> Result<Arc<Job>, Error> {
+        self.durable_inventory().job(id).cloned().ok_or_else(Error::not_found)
+    }
+
+    /// Forgets a finished job, because its client has the answer. A pending one stays.
+    ///
+    /// # Errors
+    /// `NotFound`, `NotServing`.
+    pub fn collect_job(&self, id: QueueId) -> Result<(), Error> {
+        let applied = self.change(|planning| {
+            let job = planning.inventory.job(id).ok_or_else(Error::not_found)?;
+            let mut changes = ChangeSet::default();
+            if job.result.is_some() {
+                changes.delete(Key::Job(id));
+            }
+            Ok(((), changes))
+        })?;
+        // Losing this change only lets the client ask once more.
+        drop(applied);
+        Ok(())
+    }
+
+    fn accepting(&self) -> Result<(), Error> {
+        if self.is_stopping() { Err(not_serving("the server is shutting down")) } else { Ok(()) }
+    }
+
+    /// A state change that needs no node: the job is over as soon as it is durable.
+    async fn at_once(&self, change: impl FnOnce(&Inventory) -> Result<ChangeSet, Error>) -> Result<QueueId, Error> {
+        self.accepting()?;
+        self.change_durably(|planning| {
+            let (result, changes) = match change(planning.inventory) {
+                Ok(changes) => (JobResult::Done, changes),
+                Err(error) if error.kind() == ErrorKind::NotFound => return Err(error),
+                Err(error) => (JobResult::Failed(error.to_string()), ChangeSet::default()),
+            };
+            Ok(finished_job(result, changes, planning.ids, planning.now))
+        })
+        .await
+    }
+
+    /// Makes a plan durable and starts its operation.
+    async fn submit(&self, planner: impl FnOnce(&mut Planning<'_>) -> Result<Planned, Error>) -> Result<QueueId, Error> {
+        let planned = self.submit_where(|_| Ok(()), |planning| planner(planning).map(Some)).await?;
+        planned.ok_or_else(Error::busy)
+    }
+
+    /// As [`Engine::submit`], for operations that count towards the limit; a planner may find no plan.
+    async fn submit_slot(
+        &self,
+        planner: impl FnOnce(&mut Planning<'_>) -> Result<Option<Planned>, Error>,
+    ) -> Result<Option<QueueId>, Error> {
+        let limit = self.config().max_in_flight;
+        let free_slot = |planning: &Planning<'_>| {
+            let busy = in_flight(planning.inventory) >= limit;
+            if busy { Err(Error::busy()) } else { Ok(()) }
+        };
+        self.submit_where(free_slot, planner).await
+    }
+
+    async fn submit_where(
+        &self,
+        allowed: impl FnOnce(&Planning<'_>) -> Result<(), Error>,
+        planner: impl FnOnce(&mut Planning<'_>) -> Result<Option<Planned>, Error>,
+    ) -> Result<Option<QueueId>, Error> {
+        self.accepting()?;
+        let planned = self.change(|planning| {
+            allowed(planning)?;
+            let Some(planned) = planner(planning)? else { return Ok((None, ChangeSet::default())) };
+            Ok((Some((planned.operation, planned.queue)), planned.changes))
+        })?;
+        // From here to the start nothing may be dropped: a client that goes away must not leave an operation
+        // that is tracked but run by nobody.
+        let engine = self.clone();
+        let started = tokio::spawn(async move {
+            let planned = planned.durable().await?;
+            Ok(planned.map(|(operation, queue)| {
+                drop(engine.start(operation, Event::Start));
+                queue
+            }))
+        });
+        started.await.map_err(|_| Error::internal("the operation could not be started"))?
+    }
+}
+
+/// Lack of space and limits are explained device by device.
+fn wants_explanation(error: &Error) -> bool {
+    let reasons = ["No space", "brick size limit", "number of bricks", "No online storage devices"];
+    error.kind() == ErrorKind::CannotAllocate && reasons.iter().any(|reason| error.text().contains(reason))
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| Error::internal("a long look at the state ended by a defect"))
+}

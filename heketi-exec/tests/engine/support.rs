@@ -1,0 +1,144 @@
+//! A simulated cluster with an engine over it, and what tests ask of both.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use heketi_core::Error;
+use heketi_core::api::CheckedVolumeCreate;
+use heketi_core::id::{ClusterId, NodeId, QueueId, VolumeId};
+use heketi_core::inventory::JobResult;
+use heketi_core::model::{Durability, HostNames, Snapshot, Tags};
+use heketi_core::operation::{DeviceAddRequest, NodeAddRequest};
+use heketi_core::units::Gib;
+use heketi_exec::engine::{Engine, EngineConfig};
+use heketi_exec::node::{NodeExecutor, NodeOptions};
+use heketi_exec::sim::{SimCluster, SimDisk};
+use heketi_exec::store::{MemoryStore, Store};
+
+/// No wait of a test is longer.
+pub const LIMIT: Duration = Duration::from_secs(30);
+
+/// A simulated cluster of `nodes` nodes with two 50 GiB disks each, two nodes a zone.
+pub fn simulated(nodes: u32) -> SimCluster {
+    let sim = SimCluster::new();
+    for n in 1..=nodes {
+        let disks = [SimDisk::gib("/dev/sdb", 50), SimDisk::gib("/dev/sdc", 50)];
+        sim.add_node(&format!("n{n}"), &format!("10.0.0.{n}"), disks);
+    }
+    sim
+}
+
+/// Quick polls and no background cleaner: tests resume operations when they want it.
+pub fn config() -> EngineConfig {
+    EngineConfig { clean: false, ..EngineConfig::default() }
+}
+
+/// An engine over the nodes of `sim` that keeps its state in `store`.
+pub async fn engine(sim: &SimCluster, store: Arc<dyn Store>, config: EngineConfig) -> Engine {
+    let options = NodeOptions { poll_interval: Duration::from_millis(1), ..NodeOptions::default() };
+    let executor = Arc::new(NodeExecutor::new(Arc::new(sim.runner()), options));
+    Engine::open(store, executor, config).await.expect("the store opens")
+}
+
+/// A fresh engine with a loaded topology.
+pub async fn loaded(sim: &SimCluster, nodes: u32) -> (Engine, Arc<MemoryStore>, ClusterId) {
+    let store = Arc::new(MemoryStore::new());
+    let engine = engine(sim, store.clone(), config()).await;
+    let cluster = load(&engine, nodes).await;
+    (engine, store, cluster)
+}
+
+/// Creates a cluster and adds all nodes and disks of [`simulated`].
+pub async fn load(engine: &Engine, nodes: u32) -> ClusterId {
+    let cluster = engine.cluster_create(true, true).await.expect("a cluster");
+    for n in 1..=nodes {
+        let node = add_node(engine, cluster, n).await;
+        for disk in ["/dev/sdb", "/dev/sdc"] {
+            let job = engine.device_add(device(node, disk)).await.expect("planned");
+            assert_eq!(finished(engine, job).await, JobResult::Done);
+        }
+    }
+    cluster
+}
+
+/// The request that adds node `n` of [`simulated`].
+pub fn node(cluster: ClusterId, n: u32) -> NodeAddRequest {
+    let hostnames = HostNames { manage: vec![format!("n{n}")], storage: vec![format!("10.0.0.{n}")] };
+    NodeAddRequest { cluster, zone: i64::from((n + 1) / 2), hostnames, tags: Tags::new() }
+}
+
+/// The request that adds a disk.
+pub fn device(node: NodeId, disk: &str) -> DeviceAddRequest {
+    DeviceAddRequest { node, name: disk.into(), tags: Tags::new(), destroy_data: false }
+}
+
+/// Adds node `n`.
+pub async fn add_node(engine: &Engine, cluster: ClusterId, n: u32) -> NodeId {
+    let job = engine.node_add(node(cluster, n)).await.expect("planned");
+    match finished(engine, job).await {
+        JobResult::Node(id) => id,
+        other => panic!("node n{n}: {other:?}"),
+    }
+}
+
+/// A request for a replica-3 volume.
+pub fn replica3(gib: u64) -> CheckedVolumeCreate {
+    CheckedVolumeCreate {
+        size: Gib(gib),
+        name: None,
+        clusters: Vec::new(),
+        durability: Durability::Replicate { replica: 3 },
+        gid: 0,
+        options: Vec::new(),
+        block: false,
+        snapshot: Snapshot::default(),
+    }
+}
+
+/// Waits for the end of a job.
+pub async fn finished(engine: &Engine, job: QueueId) -> JobResult {
+    let wait = async {
+        loop {
+            if let Some(result) = engine.job(job).expect("the job is known").result.clone() {
+                return result;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, wait).await.expect("the job ends in time")
+}
+
+/// Waits for a job that makes a volume.
+pub async fn volume(engine: &Engine, job: Result<QueueId, Error>) -> VolumeId {
+    match finished(engine, job.expect("planned")).await {
+        JobResult::Volume(id) => id,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Nothing contradicts itself, and nothing is pending.
+pub fn assert_sound(engine: &Engine) {
+    let inventory = engine.inventory();
+    let findings = heketi_core::audit::check(&inventory);
+    assert!(findings.is_empty(), "{findings:#?}");
+    let pending: Vec<_> = inventory.operations().collect();
+    assert!(pending.is_empty(), "{pending:#?}");
+}
+
+/// The nodes hold just the bricks and volumes of the state.
+pub fn assert_nodes_match(engine: &Engine, sim: &SimCluster) {
+    let inventory = engine.inventory();
+    let snapshot = serde_json::to_string(&sim.snapshot()).expect("plain data");
+    for brick in inventory.bricks() {
+        assert!(snapshot.contains(&format!("brick_{}", brick.id)), "brick {} is on no node", brick.id);
+    }
+    let mut rest = snapshot.as_str();
+    while let Some(at) = rest.find("brick_") {
+        rest = &rest[at + "brick_".len()..];
+        let id = rest[..32].parse().expect("a brick id");
+        assert!(inventory.brick(id).is_some(), "brick {id} is left over on a node");
+    }
+    for id in inventory.volumes().map(|volume| &volume.name) {
+        assert!(snapshot.contains(id.as_str()), "volume {id} is not in gluster");
+    }
+}
