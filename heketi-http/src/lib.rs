@@ -6,5 +6,6 @@
 
 pub mod auth;
 pub mod backend;
+pub mod client;
 pub mod config;
 pub mod server;

@@ -68,7 +68,8 @@ impl SimCluster {
     pub fn adopt_peers(&self, hosts: &[&str]) -> Result<(), String> {
         let Some((first, others)) = hosts.split_first() else { return Ok(()) };
         others.iter().try_for_each(|other| {
-            let storage = self.with_node(other, |node| node.storage.clone()).ok_or_else(|| format!("no node {other}"))?;
+            let storage =
+                self.with_node(other, |node| node.storage.clone()).ok_or_else(|| format!("no node {other}"))?;
             self.must(first, &format!("gluster --mode=script peer probe {storage}"))
         })
     }

@@ -15,7 +15,14 @@ impl Node {
             None => match self.lv_of_device(device) {
                 Some((vg, lv)) => self.lv_json(&vg, &lv),
                 None => match self.disks.values().flat_map(|d| &d.partitions).find(|p| p.path == device) {
-                    Some(part) => entry(&part.path, "part", part.signature.as_deref(), part.mounted.as_deref(), part.size_kib, false),
+                    Some(part) => entry(
+                        &part.path,
+                        "part",
+                        part.signature.as_deref(),
+                        part.mounted.as_deref(),
+                        part.size_kib,
+                        false,
+                    ),
                     None => return fail(32, format!("lsblk: {device}: not a block device")),
                 },
             },
@@ -29,14 +36,23 @@ impl Node {
         let mut value = entry(&disk.path, "disk", format, disk.mounted.as_deref(), disk.size_kib, disk.read_only);
         let mut children: Vec<Value> = Vec::new();
         for part in &disk.partitions {
-            children.push(entry(&part.path, "part", part.signature.as_deref(), part.mounted.as_deref(), part.size_kib, disk.read_only));
+            children.push(entry(
+                &part.path,
+                "part",
+                part.signature.as_deref(),
+                part.mounted.as_deref(),
+                part.size_kib,
+                disk.read_only,
+            ));
         }
         if let Some((vg, group)) = disk.vg().and_then(|vg| self.vgs.get_key_value(vg)) {
             for (name, lv) in &group.lvs {
                 match &lv.kind {
                     LvKind::Plain { .. } => children.push(self.lv_json(vg, name)),
                     LvKind::Thin { .. } => {}
-                    LvKind::Pool { metadata, .. } => children.extend(self.pool_json(vg, name, lv.size_kib, metadata * group.extent_kib)),
+                    LvKind::Pool { metadata, .. } => {
+                        children.extend(self.pool_json(vg, name, lv.size_kib, metadata * group.extent_kib))
+                    }
                 }
             }
         }
@@ -56,24 +72,37 @@ impl Node {
         let inside = lvs.filter(|(_, lv)| matches!(&lv.kind, LvKind::Thin { pool: p, .. } if p == pool));
         top.extend(inside.map(|(name, _)| self.lv_json(vg, name)));
         inner["children"] = Value::Array(top);
-        [("tmeta", metadata_kib), ("tdata", data_kib)].map(|(part, kib)| {
-            let mut value = device(format!("{mapper}_{part}"), kib);
-            value["children"] = json!([inner]);
-            value
-        }).into()
+        [("tmeta", metadata_kib), ("tdata", data_kib)]
+            .map(|(part, kib)| {
+                let mut value = device(format!("{mapper}_{part}"), kib);
+                value["children"] = json!([inner]);
+                value
+            })
+            .into()
     }
 
     fn lv_json(&self, vg: &str, lv: &str) -> Value {
         let found = self.vgs.get(vg).and_then(|group| group.lvs.get(lv));
         let format = found.and_then(|lv| lv.fs.as_ref()).map(|_| "xfs");
-        let point = found.filter(|lv| lv.mounts > 0).and_then(|_| self.mounts.iter().find(|(_, m)| m.vg == vg && m.lv == lv));
-        entry(&mapper_name(vg, lv), "lvm", format, point.map(|(point, _)| point.as_str()), found.map_or(0, |lv| lv.size_kib), false)
+        let point =
+            found.filter(|lv| lv.mounts > 0).and_then(|_| self.mounts.iter().find(|(_, m)| m.vg == vg && m.lv == lv));
+        entry(
+            &mapper_name(vg, lv),
+            "lvm",
+            format,
+            point.map(|(point, _)| point.as_str()),
+            found.map_or(0, |lv| lv.size_kib),
+            false,
+        )
     }
 
     /// `wipefs --no-act --parsable DEV`.
     pub fn list_signatures(&self, device: &str) -> Output {
         let Some(disk) = self.disk_path(device).and_then(|path| self.disks.get(&path)) else {
-            return fail(1, format!("wipefs: error: {device}: probing initialization failed: No such file or directory"));
+            return fail(
+                1,
+                format!("wipefs: error: {device}: probing initialization failed: No such file or directory"),
+            );
         };
         let mut text = String::new();
         for (offset, uuid, kind) in signatures(disk) {
@@ -88,9 +117,13 @@ impl Node {
     /// `wipefs --all DEV`: also takes the LVM label, and with it a volume group nobody uses.
     pub fn wipe_signatures(&mut self, device: &str) -> Output {
         let Some(path) = self.disk_path(device) else {
-            return fail(1, format!("wipefs: error: {device}: probing initialization failed: No such file or directory"));
+            return fail(
+                1,
+                format!("wipefs: error: {device}: probing initialization failed: No such file or directory"),
+            );
         };
-        let busy = || fail(1, format!("wipefs: error: {device}: probing initialization failed: Device or resource busy"));
+        let busy =
+            || fail(1, format!("wipefs: error: {device}: probing initialization failed: Device or resource busy"));
         let Some(disk) = self.disks.get_mut(&path) else { return busy() };
         let active = disk.vg().and_then(|vg| self.vgs.get(vg)).is_some_and(|vg| !vg.lvs.is_empty());
         if active || disk.in_use() {
@@ -101,7 +134,11 @@ impl Node {
         }
         let mut text = String::new();
         for (offset, _, kind) in signatures(disk) {
-            _ = writeln!(text, "{device}: 8 bytes were erased at offset 0x{:0>8} ({kind}): 53 49 4d 00 00 00 00 00", offset.trim_start_matches("0x"));
+            _ = writeln!(
+                text,
+                "{device}: 8 bytes were erased at offset 0x{:0>8} ({kind}): 53 49 4d 00 00 00 00 00",
+                offset.trim_start_matches("0x")
+            );
         }
         if let Some(vg) = disk.pv.take().and_then(|pv| pv.vg) {
             self.vgs.remove(&vg);

@@ -117,7 +117,8 @@ impl State {
         if let Some(lv) = node.lv_mut(&brick.vg, &brick.lv) {
             lv.mounts += 1;
             let options = "rw,relatime,nouuid".to_owned();
-            node.mounts.insert(brick.mount_point.clone(), Mount { vg: brick.vg.clone(), lv: brick.lv.clone(), options });
+            node.mounts
+                .insert(brick.mount_point.clone(), Mount { vg: brick.vg.clone(), lv: brick.lv.clone(), options });
         }
     }
 
@@ -210,7 +211,11 @@ impl State {
         for (index, copy) in copies.iter_mut().enumerate() {
             copy.mount_point = format!("/run/gluster/snaps/{clone}/brick{}", index + 1);
             self.mount_copy(copy);
-            bricks.push(Brick { host: copy.host.clone(), node: copy.node, path: format!("{}/brick", copy.mount_point) });
+            bricks.push(Brick {
+                host: copy.host.clone(),
+                node: copy.node,
+                path: format!("{}/brick", copy.mount_point),
+            });
         }
         self.claim_bricks(clone, &uuid, &bricks);
         let volume = Volume {

@@ -201,7 +201,10 @@ fn service(rest: &[String]) -> Result<Command, String> {
 fn lsblk(rest: &[String]) -> Result<Command, String> {
     let known = [flag(&["--json", "-J"]), flag(&["--bytes", "-b"]), valued(&["--output", "-o"])];
     let args = Args::parse(rest, &known)?;
-    if !args.has("--json") || !args.has("--bytes") || args.get("--output") != Some("NAME,TYPE,FSTYPE,MOUNTPOINT,SIZE,RO") {
+    if !args.has("--json")
+        || !args.has("--bytes")
+        || args.get("--output") != Some("NAME,TYPE,FSTYPE,MOUNTPOINT,SIZE,RO")
+    {
         return Err("lsblk with other options than --json --bytes --output NAME,TYPE,FSTYPE,MOUNTPOINT,SIZE,RO".into());
     }
     let [device] = args.exactly()?;
@@ -249,7 +252,9 @@ fn awk_string(text: &str) -> Option<(String, &str)> {
 
 /// `sed -i.save "/PATTERN/d" FILE`.
 fn delete_lines(rest: &[String]) -> Result<Command, String> {
-    let [option, script, file] = rest else { return Err("sed with other arguments than -i.<suffix> SCRIPT FILE".into()) };
+    let [option, script, file] = rest else {
+        return Err("sed with other arguments than -i.<suffix> SCRIPT FILE".into());
+    };
     let backup = option.strip_prefix("-i").ok_or("sed without -i")?;
     let pattern = script.strip_prefix('/').and_then(|s| s.strip_suffix("/d"));
     let pattern = pattern.ok_or("sed with a script other than /PATTERN/d")?;

@@ -38,9 +38,9 @@ impl Node {
                 }
                 None => fail(1, format!("chmod: cannot access '{path}': No such file or directory")),
             },
-            Command::ListOpenFiles { path } if in_use(self, path) || self.busy.contains(path) => {
-                ok(format!("COMMAND    PID USER   FD   TYPE DEVICE SIZE/OFF NODE NAME\nglusterfs 4711 root  cwd    DIR  253,4       19  128 {path}\n"))
-            }
+            Command::ListOpenFiles { path } if in_use(self, path) || self.busy.contains(path) => ok(format!(
+                "COMMAND    PID USER   FD   TYPE DEVICE SIZE/OFF NODE NAME\nglusterfs 4711 root  cwd    DIR  253,4       19  128 {path}\n"
+            )),
             Command::ListOpenFiles { .. } => Output { status: 1, ..Output::default() },
             other => fail(127, format!("{other:?} is no file system command")),
         }
@@ -94,13 +94,21 @@ impl Node {
     fn make_file_system(&mut self, device: &str, force: bool) -> Output {
         let found = self.lv_of_device(device);
         let Some(lv) = found.and_then(|(vg, lv)| self.vgs.get_mut(&vg)?.lvs.get_mut(&lv)) else {
-            return fail(1, format!("Error accessing specified device {device}: No such file or directory\nUsage: mkfs.xfs"));
+            return fail(
+                1,
+                format!("Error accessing specified device {device}: No such file or directory\nUsage: mkfs.xfs"),
+            );
         };
         if lv.mounts > 0 {
             return fail(1, format!("mkfs.xfs: {device} contains a mounted filesystem\nUsage: mkfs.xfs"));
         }
         if lv.fs.is_some() && !force {
-            return fail(1, format!("mkfs.xfs: {device} appears to contain an existing filesystem (xfs).\nmkfs.xfs: Use the -f option to force overwrite."));
+            return fail(
+                1,
+                format!(
+                    "mkfs.xfs: {device} appears to contain an existing filesystem (xfs).\nmkfs.xfs: Use the -f option to force overwrite."
+                ),
+            );
         }
         if lv.size_kib < XFS_MIN_KIB {
             return fail(1, "Filesystem must be larger than 300MB.\nUsage: mkfs.xfs");
@@ -136,7 +144,9 @@ impl Node {
     }
 
     fn mount_listing(&self) -> String {
-        let mut text = String::from("proc on /proc type proc (rw,nosuid,nodev,noexec,relatime)\n/dev/vda1 on / type ext4 (rw,relatime)\n");
+        let mut text = String::from(
+            "proc on /proc type proc (rw,nosuid,nodev,noexec,relatime)\n/dev/vda1 on / type ext4 (rw,relatime)\n",
+        );
         let disks = self.disks.values().filter_map(|disk| Some((&disk.path, disk.mounted.as_ref()?)));
         let partitions = self.disks.values().flat_map(|disk| &disk.partitions);
         let partitions = partitions.filter_map(|part| Some((&part.path, part.mounted.as_ref()?)));

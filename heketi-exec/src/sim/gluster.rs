@@ -112,7 +112,9 @@ impl State {
     }
 
     fn peer_probe(&mut self, at: usize, host: &str) -> Result<Answer, String> {
-        let said = |text: &str| Ok(Answer::Report { text: format!("peer probe: {text}\n"), xml: format!("<output>{text}</output>") });
+        let said = |text: &str| {
+            Ok(Answer::Report { text: format!("peer probe: {text}\n"), xml: format!("<output>{text}</output>") })
+        };
         let Some(other) = self.names.get(host).copied() else {
             return Err("Probe returned with Transport endpoint is not connected".into());
         };
@@ -152,7 +154,9 @@ impl State {
         }
         let holds_bricks = |volume: &super::volume::Volume| volume.bricks.iter().any(|b| b.node == other);
         if self.pools[pool].volumes.values().any(holds_bricks) {
-            return Err(format!("Peer {host} hosts one or more bricks. If the peer is in not recoverable state then use either replace-brick or remove-brick command with force to remove all bricks from the peer and attempt the peer detach again."));
+            return Err(format!(
+                "Peer {host} hosts one or more bricks. If the peer is in not recoverable state then use either replace-brick or remove-brick command with force to remove all bricks from the peer and attempt the peer detach again."
+            ));
         }
         if self.pools[pool].members.iter().any(|member| !self.connected(at, *member)) {
             return Err("One of the peers is probably down. Check with 'peer status'".into());
@@ -170,7 +174,11 @@ impl State {
         let mut count = 0;
         let mut add = |name: &str, volume: &super::volume::Volume| {
             xml::volume(&mut body, name, volume, &self.nodes);
-            text.push_str(&format!("\nVolume Name: {name}\nVolume ID: {}\nStatus: {}\nBricks:\n", volume.uuid, xml::status(volume).1));
+            text.push_str(&format!(
+                "\nVolume Name: {name}\nVolume ID: {}\nStatus: {}\nBricks:\n",
+                volume.uuid,
+                xml::status(volume).1
+            ));
             for (n, brick) in volume.bricks.iter().enumerate() {
                 text.push_str(&format!("Brick{}: {}:{}\n", n + 1, brick.host, brick.path));
             }
@@ -207,9 +215,13 @@ impl State {
                 for entry in 0..entries {
                     body.push_str(&format!("<file gfid=\"{entry:032x}\">/file-{entry}</file>"));
                 }
-                body.push_str(&format!("<status>Connected</status><numberOfEntries>{entries}</numberOfEntries></brick>"));
+                body.push_str(&format!(
+                    "<status>Connected</status><numberOfEntries>{entries}</numberOfEntries></brick>"
+                ));
             } else {
-                text.push_str(&format!("Brick {full}\nStatus: Transport endpoint is not connected\nNumber of entries: -\n\n"));
+                text.push_str(&format!(
+                    "Brick {full}\nStatus: Transport endpoint is not connected\nNumber of entries: -\n\n"
+                ));
                 body.push_str("<brick hostUuid=\"-\"><name>information not available</name><status>Transport endpoint is not connected</status><numberOfEntries>-</numberOfEntries></brick>");
             }
         }

@@ -50,10 +50,7 @@ pub(super) enum GlusterAction {
 impl GlusterAction {
     /// Does it change the pool's configuration? Such commands take glusterd's lock.
     pub fn changes(&self) -> bool {
-        !matches!(
-            self,
-            Self::PoolList | Self::PeerStatus | Self::Info(_) | Self::HealInfo(_) | Self::SnapshotList(_)
-        )
+        !matches!(self, Self::PoolList | Self::PeerStatus | Self::Info(_) | Self::HealInfo(_) | Self::SnapshotList(_))
     }
 
     /// How gluster names the command in its answer.

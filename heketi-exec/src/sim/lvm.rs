@@ -101,10 +101,16 @@ impl Node {
         let pv = disk.pv.get_or_insert(PhysicalVolume { uuid: pv_uuid, metadata_kib: 1024, vg: None });
         let extents = disk.size_kib.saturating_sub(pv.metadata_kib) / extent_kib;
         if extents == 0 {
-            return fail(REFUSED, format!("  Physical volume {device} too small.\n  Unable to add physical volume '{device}' to volume group '{vg}'"));
+            return fail(
+                REFUSED,
+                format!(
+                    "  Physical volume {device} too small.\n  Unable to add physical volume '{device}' to volume group '{vg}'"
+                ),
+            );
         }
         pv.vg = Some(vg.to_owned());
-        let group = VolumeGroup { uuid, disk: path, extent_kib, extents, used: 0, spare: 0, pools: 0, lvs: Default::default() };
+        let group =
+            VolumeGroup { uuid, disk: path, extent_kib, extents, used: 0, spare: 0, pools: 0, lvs: Default::default() };
         self.vgs.insert(vg.to_owned(), group);
         ok("")
     }
@@ -139,7 +145,8 @@ impl Node {
         let spare = if wanted.spare { metadata.saturating_sub(group.spare) } else { 0 };
         let (needed, free) = (data + metadata + spare, group.extents - group.used);
         if needed > free {
-            let text = format!("  Volume group \"{vg}\" has insufficient free space ({free} extents): {needed} required.");
+            let text =
+                format!("  Volume group \"{vg}\" has insufficient free space ({free} extents): {needed} required.");
             return fail(REFUSED, text);
         }
         let (extent_kib, mut kinds) = (group.extent_kib, Vec::new());
@@ -161,7 +168,12 @@ impl Node {
                     kinds.push((name, size, LvKind::Thin { pool: pool.clone(), origin: None }));
                 }
             }
-            _ => return fail(3, "  Command does not accept this combination of options.\n  Run `lvcreate --help' for more information."),
+            _ => {
+                return fail(
+                    3,
+                    "  Command does not accept this combination of options.\n  Run `lvcreate --help' for more information.",
+                );
+            }
         }
         group.used += needed;
         group.spare += spare;

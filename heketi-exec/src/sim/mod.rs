@@ -174,7 +174,11 @@ impl SimCluster {
         let mut state = self.state();
         if let (Some(a), Some(b)) = (state.names.get(a).copied(), state.names.get(b).copied()) {
             let link = (a.min(b), a.max(b));
-            if connected { state.cut_links.remove(&link) } else { state.cut_links.insert(link) };
+            if connected {
+                state.cut_links.remove(&link)
+            } else {
+                state.cut_links.insert(link)
+            };
         }
     }
 

@@ -186,7 +186,10 @@ impl SimSnapshot {
                 add(format!("physical volume {uuid} on {disk}, {}", vg.as_deref().unwrap_or("in no volume group")));
             }
             for (name, vg) in &node.volume_groups {
-                add(format!("volume group {name} on {}: {} KiB, {} free, spare {}", vg.disk, vg.size, vg.free, vg.spare));
+                add(format!(
+                    "volume group {name} on {}: {} KiB, {} free, spare {}",
+                    vg.disk, vg.size, vg.free, vg.spare
+                ));
                 for (pool, (data, metadata, volumes)) in &vg.thin_pools {
                     add(format!("thin pool {name}/{pool}: {data} + {metadata} KiB, {volumes} volumes"));
                 }
@@ -208,7 +211,10 @@ impl SimSnapshot {
                     "volume {name} ({}): {}, sets of {}, {} rebalances",
                     v.uuid, v.status, v.set_size, v.rebalances
                 ));
-                v.bricks.iter().enumerate().for_each(|(n, brick)| lines.push(format!("volume {name}: brick {n} {brick}")));
+                v.bricks
+                    .iter()
+                    .enumerate()
+                    .for_each(|(n, brick)| lines.push(format!("volume {name}: brick {n} {brick}")));
                 v.options.iter().for_each(|(key, value)| lines.push(format!("volume {name}: option {key} {value}")));
             }
             pool.snapshots.iter().for_each(|(name, volume)| lines.push(format!("snapshot {name} of {volume}")));

@@ -40,7 +40,10 @@ impl Node {
             Ok(rows) => rows,
             Err(mut output) => {
                 if report.json {
-                    output.stdout = format!("  {{\n      \"report\": [\n          {{\n              \"{}\": [\n              ]\n          }}\n      ]\n  }}\n", key(report.kind));
+                    output.stdout = format!(
+                        "  {{\n      \"report\": [\n          {{\n              \"{}\": [\n              ]\n          }}\n      ]\n  }}\n",
+                        key(report.kind)
+                    );
                 }
                 return output;
             }
@@ -49,8 +52,18 @@ impl Node {
             ReportKind::Pv => &["pv_name", "vg_name", "pv_fmt", "pv_attr", "pv_size", "pv_free"],
             ReportKind::Vg => &["vg_name", "pv_count", "lv_count", "snap_count", "vg_attr", "vg_size", "vg_free"],
             ReportKind::Lv => &[
-                "lv_name", "vg_name", "lv_attr", "lv_size", "pool_lv", "origin", "data_percent", "metadata_percent",
-                "move_pv", "mirror_log", "copy_percent", "convert_lv",
+                "lv_name",
+                "vg_name",
+                "lv_attr",
+                "lv_size",
+                "pool_lv",
+                "origin",
+                "data_percent",
+                "metadata_percent",
+                "move_pv",
+                "mirror_log",
+                "copy_percent",
+                "convert_lv",
             ],
         };
         let names: Vec<&str> = match &report.fields {
@@ -229,7 +242,9 @@ fn field(name: &str, row: &Row<'_>, report: &Report) -> Option<String> {
             _ => String::new(),
         }),
         "data_percent" => lv(&|lv| if matches!(lv.kind, LvKind::Plain { .. }) { String::new() } else { "0.00".into() }),
-        "metadata_percent" => lv(&|lv| if matches!(lv.kind, LvKind::Pool { .. }) { "10.00".into() } else { String::new() }),
+        "metadata_percent" => {
+            lv(&|lv| if matches!(lv.kind, LvKind::Pool { .. }) { "10.00".into() } else { String::new() })
+        }
         "move_pv" | "mirror_log" | "copy_percent" | "convert_lv" | "lv_tags" | "vg_tags" | "pv_tags" => String::new(),
         _ => return None,
     })

@@ -8,6 +8,7 @@ use super::SimCluster;
 use super::command::{self, Command};
 use super::faults::{Admission, Effect, StopPoint};
 use super::node::{Output, fail};
+use super::state::State;
 use crate::runner::{Batch, BatchResult, CommandLine, CommandRunner, LineResult, LineStatus, RunError, RunErrorKind};
 
 /// Runs command lines on the nodes of a [`SimCluster`].
@@ -56,13 +57,23 @@ impl Drop for RunningBatch {
 /// Holds glusterd's lock of a pool while a command lasts.
 struct Transaction {
     cluster: SimCluster,
-    pool: usize,
+    pool: Option<usize>,
+}
+
+impl Transaction {
+    /// Lets go of the lock, for the command itself to take it.
+    fn release(&mut self, state: &mut State) {
+        if let Some(pool) = self.pool.take().and_then(|pool| state.pools.get_mut(pool)) {
+            pool.transaction = false;
+        }
+    }
 }
 
 impl Drop for Transaction {
     fn drop(&mut self) {
-        if let Some(pool) = self.cluster.state().pools.get_mut(self.pool) {
-            pool.transaction = false;
+        if self.pool.is_some() {
+            let cluster = self.cluster.clone();
+            self.release(&mut cluster.state());
         }
     }
 }
@@ -155,14 +166,24 @@ impl SimRunner {
     }
 
     /// The line goes on without its connection.
-    fn leave_running(&self, at: usize, command: Result<Command, String>, line: &str, time: Duration, batch: Option<RunningBatch>) {
+    fn leave_running(
+        &self,
+        at: usize,
+        command: Result<Command, String>,
+        line: &str,
+        time: Duration,
+        batch: Option<RunningBatch>,
+    ) {
         // One that glusterd refuses does nothing, however long it runs.
-        let Ok(transaction) = self.transaction(at, &command) else { return };
+        let Ok(mut transaction) = self.transaction(at, &command) else { return };
         let (cluster, line) = (self.cluster.clone(), line.to_owned());
         tokio::spawn(async move {
             tokio::time::sleep(time).await;
-            drop(transaction);
-            run(&mut cluster.state(), at, &command, &line);
+            {
+                let mut state = cluster.state();
+                transaction.iter_mut().for_each(|held| held.release(&mut state));
+                run(&mut state, at, &command, &line);
+            }
             drop(batch);
         });
     }
@@ -197,8 +218,9 @@ impl SimRunner {
             Some(Effect::Callback(call)) => call(&self.cluster),
             Some(effect) => after = Some(effect),
         }
+        let mut transaction = None;
         if !delay.is_zero() {
-            let _transaction = match self.transaction(at, &command) {
+            transaction = match self.transaction(at, &command) {
                 Ok(transaction) => transaction,
                 Err(refused) => return Ok(result(refused, Duration::ZERO)),
             };
@@ -209,6 +231,7 @@ impl SimRunner {
         }
         let output = {
             let mut state = self.cluster.state();
+            transaction.iter_mut().for_each(|held| held.release(&mut state));
             if !state.nodes.get(at).is_some_and(|node| node.up) {
                 return Err(lost().after_effect());
             }
@@ -218,7 +241,9 @@ impl SimRunner {
             (Some(_), _) => Err(Trouble::unreachable().after_effect()),
             (None, Some(Effect::DropAfter)) => Err(lost().after_effect()),
             (None, Some(Effect::Timeout { .. })) => Ok(timed_out(line)),
-            (None, Some(Effect::FailAfter(text, status))) if output.status == 0 => Ok(result(fail(status, text), delay)),
+            (None, Some(Effect::FailAfter(text, status))) if output.status == 0 => {
+                Ok(result(fail(status, text), delay))
+            }
             (None, _) => Ok(result(output, delay)),
         }
     }
@@ -228,7 +253,7 @@ impl SimRunner {
         match command {
             Ok(Command::Gluster(gluster)) if gluster.action.changes() => {
                 let pool = self.cluster.state().begin_transaction(at, &gluster.action)?;
-                Ok(Some(Transaction { cluster: self.cluster.clone(), pool }))
+                Ok(Some(Transaction { cluster: self.cluster.clone(), pool: Some(pool) }))
             }
             _ => Ok(None),
         }
@@ -236,10 +261,11 @@ impl SimRunner {
 }
 
 /// Runs a command that was read, or answers as a shell does that does not know it.
-pub(super) fn run(state: &mut super::state::State, at: usize, command: &Result<Command, String>, line: &str) -> Output {
+pub(super) fn run(state: &mut State, at: usize, command: &Result<Command, String>, line: &str) -> Output {
     match command {
         // A changing gluster command meets the lock of one that lasts.
-        Ok(Command::Gluster(gluster)) if gluster.action.changes() => match state.begin_transaction(at, &gluster.action) {
+        Ok(Command::Gluster(gluster)) if gluster.action.changes() => match state.begin_transaction(at, &gluster.action)
+        {
             Ok(pool) => {
                 let output = state.gluster(at, gluster);
                 if let Some(pool) = state.pools.get_mut(pool) {

@@ -87,8 +87,24 @@ mod tests {
     #[test]
     fn refuses_what_a_shell_would_act_on() {
         for line in [
-            "a; b", "a && b", "a | b", "a > b", "a $b", "a `b`", "echo \"$b\"", "ls *", "'a", "\"a", "a \\", "", "  ",
-            "# a", "rm ~", "a\nb", "{ a", "(a)",
+            "a; b",
+            "a && b",
+            "a | b",
+            "a > b",
+            "a $b",
+            "a `b`",
+            "echo \"$b\"",
+            "ls *",
+            "'a",
+            "\"a",
+            "a \\",
+            "",
+            "  ",
+            "# a",
+            "rm ~",
+            "a\nb",
+            "{ a",
+            "(a)",
         ] {
             assert!(split(line).is_err(), "{line:?}");
         }

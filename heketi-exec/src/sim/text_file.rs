@@ -137,7 +137,9 @@ mod tests {
     #[test]
     fn deletes_what_sed_would() {
         let id = "0123456789abcdef0123456789abcdef";
-        let mut file = TextFile::from_text(&format!("# brick_{id}\nUUID=1 / ext4\n/dev/vg-brick_{id} /m/brick_{id} xfs\nbrick_12\n"));
+        let mut file = TextFile::from_text(&format!(
+            "# brick_{id}\nUUID=1 / ext4\n/dev/vg-brick_{id} /m/brick_{id} xfs\nbrick_12\n"
+        ));
         let saved = file.clone();
         assert_eq!(file.delete(&Pattern::parse(&format!("brick_{id}")).unwrap()), 2);
         assert_eq!(file.text(), "UUID=1 / ext4\nbrick_12\n");

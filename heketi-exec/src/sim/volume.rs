@@ -68,14 +68,40 @@ pub(super) struct SnapshotBrick {
 
 /// First parts of the option names that gluster knows.
 const OPTION_NAMESPACES: [&str; 21] = [
-    "auth", "changelog", "client", "cluster", "config", "debug", "diagnostics", "disperse", "dht", "features",
-    "geo-replication", "locks", "network", "nfs", "performance", "server", "ssl", "storage", "transport", "user",
+    "auth",
+    "changelog",
+    "client",
+    "cluster",
+    "config",
+    "debug",
+    "diagnostics",
+    "disperse",
+    "dht",
+    "features",
+    "geo-replication",
+    "locks",
+    "network",
+    "nfs",
+    "performance",
+    "server",
+    "ssl",
+    "storage",
+    "transport",
+    "user",
     "ctime",
 ];
 
 /// Options of the groups that gluster ships (an extract).
 const GROUPS: [(&str, &[(&str, &str)]); 4] = [
-    ("gluster-block", &[("performance.quick-read", "off"), ("performance.read-ahead", "off"), ("network.remote-dio", "disable"), ("features.shard", "on")]),
+    (
+        "gluster-block",
+        &[
+            ("performance.quick-read", "off"),
+            ("performance.read-ahead", "off"),
+            ("network.remote-dio", "disable"),
+            ("features.shard", "on"),
+        ],
+    ),
     ("virt", &[("performance.quick-read", "off"), ("network.remote-dio", "disable"), ("features.shard", "on")]),
     ("metadata-cache", &[("features.cache-invalidation", "on"), ("performance.stat-prefetch", "on")]),
     ("db-workload", &[("performance.open-behind", "on"), ("performance.write-behind", "off")]),
@@ -129,7 +155,7 @@ impl State {
         }
         let (replica, arbiter) = (list.replica.unwrap_or(1), list.arbiter);
         let layout = Layout { replica, arbiter, data: list.data, redundancy: list.redundancy };
-        if list.bricks.len() % layout.set_size() != 0 {
+        if !list.bricks.len().is_multiple_of(layout.set_size()) {
             let kind = if layout.data > 0 { "disperse" } else { "replica" };
             return Err(format!("number of bricks is not a multiple of {kind} count"));
         }
@@ -146,7 +172,9 @@ impl State {
             rebalances: 0,
             heal: HashMap::new(),
         };
-        for (key, value) in [("storage.fips-mode-rchecksum", "on"), ("transport.address-family", "inet"), ("nfs.disable", "on")] {
+        for (key, value) in
+            [("storage.fips-mode-rchecksum", "on"), ("transport.address-family", "inet"), ("nfs.disable", "on")]
+        {
             volume.set(key, value);
         }
         self.pools[pool].volumes.insert(name.to_owned(), volume);
@@ -162,7 +190,7 @@ impl State {
             return Err("changing the layout of a volume is not simulated".into());
         }
         let (given, set) = (list.bricks.len(), layout.set_size());
-        if given % set != 0 {
+        if !given.is_multiple_of(set) {
             return Err(format!("Incorrect number of bricks supplied {given} with count {set}"));
         }
         let bricks = self.check_bricks(at, layout, &list.bricks, list.force)?;
@@ -198,7 +226,8 @@ impl State {
             bricks.push(Brick { host: host.clone(), node, path: path.clone() });
         }
         let set = layout.set_size();
-        let crowded = |set: &[Brick]| set.iter().enumerate().any(|(i, b)| set.iter().skip(i + 1).any(|o| o.node == b.node));
+        let crowded =
+            |set: &[Brick]| set.iter().enumerate().any(|(i, b)| set.iter().skip(i + 1).any(|o| o.node == b.node));
         if set > 1 && !force && bricks.chunks(set).any(crowded) {
             return Err(format!(
                 "Multiple bricks of a {} volume are present on the same server. This setup is not optimal. Bricks should be on different nodes to have best fault tolerant configuration. Use 'force' at the end of the command if you want to override this behavior. ",
@@ -217,7 +246,9 @@ impl State {
         let (node, path) = (&self.nodes[brick.node], brick.path.as_str());
         let name = format!("{}:{path}", brick.host);
         if node.directory(path).is_none() {
-            return Err(format!("Failed to create brick directory for brick {name}. Reason : No such file or directory "));
+            return Err(format!(
+                "Failed to create brick directory for brick {name}. Reason : No such file or directory "
+            ));
         }
         let Some((tree, rest)) = node.tree(path) else { return Err(format!("Failed to stat {path}")) };
         if node.mounts.contains_key(path) && !force {
@@ -361,7 +392,9 @@ impl State {
             return Err(format!("Volume {name} needs to be started to perform rebalance"));
         }
         if volume.bricks.len() <= volume.layout.set_size() {
-            return Err(format!("Volume {name} is not a distribute volume or contains only 1 brick.\nNot performing rebalance"));
+            return Err(format!(
+                "Volume {name} is not a distribute volume or contains only 1 brick.\nNot performing rebalance"
+            ));
         }
         if let Some(brick) = volume.bricks.iter().find(|b| !self.connected(at, b.node)) {
             return Err(format!("Received rebalance on a volume with brick {}:{} down", brick.host, brick.path));

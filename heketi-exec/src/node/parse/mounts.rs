@@ -39,6 +39,24 @@ pub fn fstab(text: &str) -> Vec<FstabLine<'_>> {
     text.lines().filter_map(mount).collect()
 }
 
+/// `lsof PATH`: program and number of each process that uses it, at most `limit` of them. A brick process
+/// alone has hundreds of lines.
+pub fn holders(text: &str, limit: usize) -> Vec<String> {
+    let mut holders: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let mut fields = line.split_ascii_whitespace();
+        if let (Some(program), Some(number)) = (fields.next(), fields.next())
+            && number.bytes().all(|digit| digit.is_ascii_digit())
+        {
+            let holder = format!("{program} ({number})");
+            if !holders.contains(&holder) && holders.len() < limit {
+                holders.push(holder);
+            }
+        }
+    }
+    holders
+}
+
 /// fstab writes blanks and other signs as a backslash and three octal digits.
 fn unescape(field: &str) -> String {
     let mut bytes = Vec::with_capacity(field.len());

@@ -22,6 +22,7 @@ fn feed(text: &str) {
     _ = lvm::links(text, "/dev/sda");
     _ = mounts::mounts(text);
     _ = mounts::fstab(text);
+    _ = mounts::holders(text, 10);
 }
 
 proptest! {
@@ -241,4 +242,12 @@ fn reads_mounts_and_fstab() {
     let points: Vec<_> = lines.iter().map(|line| line.mount.mount_point.as_str()).collect();
     assert_eq!(points, ["/m n", "/", "\\04"]);
     assert_eq!(lines[0].text, "/dev/mapper/a-b\t/m\\040n xfs rw 1 2");
+}
+
+#[test]
+fn names_each_process_that_holds_a_brick_once() {
+    let text = "COMMAND  PID USER   FD   TYPE DEVICE SIZE/OFF NODE NAME\nsleep   1202 root  cwd    DIR  254,4        6  128 /mnt/x\n\
+        glusterfs 1262 root  214r   DIR 254,4 6 1 /a\nglusterfs 1262 root  215r   DIR 254,4 6 2 /b\nbash 7 root cwd\n";
+    assert_eq!(mounts::holders(text, 2), ["sleep (1202)", "glusterfs (1262)"]);
+    assert!(mounts::holders("lsof: status error on /x: No such file or directory", 5).is_empty());
 }

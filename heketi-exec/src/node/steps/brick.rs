@@ -182,10 +182,12 @@ async fn act(
         let gone = match program {
             "umount" => says(result, &["not mounted", "no mount point specified", "not found"]),
             "rmdir" => {
-                if !no_such_file(result) {
+                // Files under a mount point are somebody's: they stay, and so does the directory.
+                let is_used = says(result, &["not empty"]);
+                if is_used {
                     warn!(host = %host.manage, command = %line.text, "left behind: {}", result.failure_text());
                 }
-                true
+                is_used || no_such_file(result)
             }
             "sed" => no_such_file(result),
             _ => lvm_finds_nothing(result),
@@ -203,9 +205,12 @@ async fn act(
     };
     // A brick process, a snapshot or an administrator's shell: its name is worth a line.
     let holders = match session.ask(lines::holders(&brick.mount_point)).await {
-        Ok(holders) => holders.failure_text(),
-        Err(error) => error.text,
+        Ok(answer) => mounts::holders(&answer.stdout, 10).join(", "),
+        Err(_) => String::new(),
     };
+    if holders.is_empty() {
+        return Err(failure);
+    }
     warn!(host = %host.manage, mount_point = %brick.mount_point, "cannot unmount; used by: {holders}");
     Err(StepFailure { text: format!("{}; used by: {holders}", failure.text), ..failure })
 }

@@ -138,11 +138,11 @@ async fn a_busy_mount_is_tried_again_and_then_named_with_its_holders() {
     assert_eq!(patient.ran().matches("umount").count(), 3);
 
     let options = NodeOptions { debug_umount_failures: true, ..NodeOptions::default() };
-    let stuck = with(options, &[(": umount", &[BUSY]), ("lsof", &[Prints("sleep 1202 root cwd")])]);
+    let stuck = with(options, &[(": umount", &[BUSY]), ("lsof", &[Prints("COMMAND PID USER\nsleep 1202 root cwd")])]);
     let failure = stuck.run(destroy()).await.unwrap_err();
     assert_eq!(failure.certainty, Certainty::Failed);
     assert!(failure.text.starts_with("umount: /x: target is busy."), "{}", failure.text);
-    assert!(failure.text.contains("sleep 1202"), "{}", failure.text);
+    assert!(failure.text.ends_with("; used by: sleep (1202)"), "{}", failure.text);
     let ran = stuck.ran();
     assert_eq!(ran.matches("umount").count(), 5);
     // The line stays: the brick still comes back after a boot.

@@ -81,7 +81,10 @@ fn signatures_and_block_devices_are_listed() {
         serde_json::from_str::<Value>(&text).unwrap()["blockdevices"][0].clone()
     };
     let found = read("/dev/sdx");
-    assert_eq!((found["name"].as_str(), found["type"].as_str(), found["fstype"].as_str()), (Some("sdx"), Some("disk"), Some("ext4")));
+    assert_eq!(
+        (found["name"].as_str(), found["type"].as_str(), found["fstype"].as_str()),
+        (Some("sdx"), Some("disk"), Some("ext4"))
+    );
     assert_eq!(found["size"], Value::from(1024_u64 * 1024 * 1024));
     assert_eq!(found["children"][0]["mountpoint"], "/boot");
     brick(&sim, "node-1", "1");
@@ -109,13 +112,23 @@ fn reports_have_lvms_shapes() {
     assert_eq!(vgs["vg"][0]["pv_uuid"], pvs["pv"][0]["pv_uuid"]);
     let vgs = read("/usr/sbin/lvm vgs --reportformat json --units k");
     assert_eq!(vgs["vg"][0]["vg_size"], "10485760.00k");
-    let vgs = read("/usr/sbin/lvm vgs --reportformat json --units k --nosuffix -o vg_extent_size,vg_extent_count,vg_free_count");
-    assert_eq!(vgs["vg"][0], serde_json::json!({"vg_extent_size": "4096.00", "vg_extent_count": "2560", "vg_free_count": "2302"}));
+    let vgs = read(
+        "/usr/sbin/lvm vgs --reportformat json --units k --nosuffix -o vg_extent_size,vg_extent_count,vg_free_count",
+    );
+    assert_eq!(
+        vgs["vg"][0],
+        serde_json::json!({"vg_extent_size": "4096.00", "vg_extent_count": "2560", "vg_free_count": "2302"})
+    );
     let lvs = read("/usr/sbin/lvm lvs --reportformat json --units k");
     assert_eq!((&lvs["lv"][0]["lv_name"], &lvs["lv"][0]["lv_attr"]), (&"brick_1".into(), &"Vwi-aotz--".into()));
     assert_eq!((&lvs["lv"][0]["pool_lv"], &lvs["lv"][0]["lv_size"]), (&"tp_1".into(), &"1048576.00k".into()));
     assert_eq!(lvs["lv"][1]["lv_attr"], "twi-aotz--");
-    refused(&sim, "node-1", "/usr/sbin/lvm pvs -o pv_name,pv_uuid,vg_name --reportformat=json /dev/sdc", "Failed to find physical volume \"/dev/sdc\"");
+    refused(
+        &sim,
+        "node-1",
+        "/usr/sbin/lvm pvs -o pv_name,pv_uuid,vg_name --reportformat=json /dev/sdc",
+        "Failed to find physical volume \"/dev/sdc\"",
+    );
     refused(&sim, "node-1", "/usr/sbin/lvm lvs --noheadings -o lv_name vg_none", "Volume group \"vg_none\" not found");
     refused(&sim, "node-1", "/usr/sbin/lvm vgs -o nonsense", "Unrecognised field: nonsense");
 }

@@ -14,9 +14,14 @@ fn a_brick_lives_and_leaves_nothing() {
     good(&sim, "node-1", &format!("chmod 2775 {directory}"));
     let made = sim.directory("node-1", &directory).unwrap();
     assert_eq!((made.group, made.mode, made.volume_id), (2345, 0o2775, None));
-    assert!(good(&sim, "node-1", "mount").contains(&format!("{DEVICE} on {MOUNT} type xfs (rw,inode64,noatime,nouuid)\n")));
+    assert!(
+        good(&sim, "node-1", "mount").contains(&format!("{DEVICE} on {MOUNT} type xfs (rw,inode64,noatime,nouuid)\n"))
+    );
     assert_eq!(good(&sim, "node-1", "cat /etc/fstab"), format!("{DEVICE} {MOUNT} xfs rw,inode64,noatime,nouuid 1 2\n"));
-    assert_eq!(good(&sim, "node-1", &format!("{LVM} lvs --noheadings --separator : --options lv_name,pool_lv vg_b")), "  brick_1:tp_1\n  tp_1:\n");
+    assert_eq!(
+        good(&sim, "node-1", &format!("{LVM} lvs --noheadings --separator : --options lv_name,pool_lv vg_b")),
+        "  brick_1:tp_1\n  tp_1:\n"
+    );
     assert_eq!(good(&sim, "node-1", &format!("{LVM} lvs --noheadings -o lv_name vg_b")), "  brick_1\n  tp_1\n");
     assert_eq!(good(&sim, "node-1", &format!("{LVM} lvs --noheadings --options=thin_count vg_b/tp_1")), "  1\n");
     assert_eq!(sim.reboot("node-1", "/etc/fstab"), Vec::<String>::new());
@@ -93,10 +98,17 @@ fn what_is_written_on_a_file_system_stays_on_it() {
 fn a_volume_group_holds_what_fits() {
     let sim = cluster();
     let create = |id: u32, kib: u64, spare: &str| {
-        format!("{LVM} lvcreate -qq --autobackup=n --poolmetadatasize 8192K {spare} --chunksize 256K --size {kib}K --thin vg_b/tp_{id} --virtualsize {kib}K --name brick_{id}")
+        format!(
+            "{LVM} lvcreate -qq --autobackup=n --poolmetadatasize 8192K {spare} --chunksize 256K --size {kib}K --thin vg_b/tp_{id} --virtualsize {kib}K --name brick_{id}"
+        )
     };
     let whole = 10 * 1024 * 1024;
-    refused(&sim, "node-1", &create(1, whole, "--poolmetadataspare n"), "has insufficient free space (2560 extents): 2562 required");
+    refused(
+        &sim,
+        "node-1",
+        &create(1, whole, "--poolmetadataspare n"),
+        "has insufficient free space (2560 extents): 2562 required",
+    );
     refused(&sim, "node-1", &create(1, whole - 8192, ""), "insufficient free space");
     good(&sim, "node-1", &create(1, whole - 8192, "--poolmetadataspare n"));
     refused(&sim, "node-1", &create(2, 4096, "--poolmetadataspare n"), "insufficient free space (0 extents)");

@@ -15,7 +15,10 @@ const G: &str = "gluster --mode=script --timeout=600";
 fn cluster() -> SimCluster {
     let sim = SimCluster::new();
     for n in 1..=3 {
-        let disks = [SimDisk::usable_gib("/dev/sdb", 10).alias(format!("/dev/disk/by-path/disk-{n}")), SimDisk::gib("/dev/sdc", 10)];
+        let disks = [
+            SimDisk::usable_gib("/dev/sdb", 10).alias(format!("/dev/disk/by-path/disk-{n}")),
+            SimDisk::gib("/dev/sdc", 10),
+        ];
         sim.add_node(&format!("node-{n}"), &format!("10.0.0.{n}"), disks);
         sim.adopt_volume_group(&format!("node-{n}"), "/dev/sdb", "vg_b", None).unwrap();
     }
@@ -46,7 +49,9 @@ fn brick_lines(id: &str) -> Vec<String> {
     let (mount, device) = (format!("/var/lib/heketi/mounts/vg_b/brick_{id}"), format!("/dev/mapper/vg_b-brick_{id}"));
     vec![
         format!("mkdir -p {mount}"),
-        format!("{LVM} lvcreate -qq --autobackup=n --poolmetadatasize 8192K --poolmetadataspare n --chunksize 256K --size 1048576K --thin vg_b/tp_{id} --virtualsize 1048576K --name brick_{id}"),
+        format!(
+            "{LVM} lvcreate -qq --autobackup=n --poolmetadatasize 8192K --poolmetadataspare n --chunksize 256K --size 1048576K --thin vg_b/tp_{id} --virtualsize 1048576K --name brick_{id}"
+        ),
         format!("mkfs.xfs -i size=512 -n size=8192 {device}"),
         format!(r#"awk "BEGIN {{print \"{device} {mount} xfs rw,inode64,noatime,nouuid 1 2\" >> \"/etc/fstab\"}}""#),
         format!("mount -o rw,inode64,noatime,nouuid {device} {mount}"),
@@ -64,14 +69,47 @@ fn brick(sim: &SimCluster, host: &str, id: &str) -> String {
 fn unknown_lines_fail() {
     let sim = cluster();
     for line in [
-        "", "rm -rf /", "true", "echo hello", "mkdir", "mkdir relative", "mkdir -m 755 /a", "mkdir /a /b", "cat /a /b",
-        "mkdir /a; true", "mkdir /a && true", "mkdir $HOME", "cat /etc/fst*", "cat <(x)", "lvcreate -n x vg_b",
-        "/usr/sbin/lvm", "/usr/sbin/lvm lvextend vg_b/x", "/usr/sbin/lvm pvs --nope", "/usr/sbin/lvm lvremove vg_b/x",
-        "/no/such/script /usr/sbin/lvm pvs", "gluster volume info", "gluster --mode=script", "gluster --mode=script volume",
-        "gluster --mode=script volume create v", "gluster --mode=script volume create v nobrick", "umount -l /a", "umount /../etc",
-        "mount -t xfs", "chown root /a", "chmod u+x /a", "sed -i.save s/a/b/ /etc/fstab", "sed -i.save \"/a.*b/d\" /etc/fstab",
-        "awk \"BEGIN {print 1}\"", "wipefs /dev/sdc", "wipefs --all --no-act /dev/sdc", "lsblk /dev/sdb", "systemctl stop glusterd",
-        "/usr/bin/udevadm settle", "/usr/bin/udevadm info --name=/dev/sdb", "pgrep x", "sudo mkdir /a",
+        "",
+        "rm -rf /",
+        "true",
+        "echo hello",
+        "mkdir",
+        "mkdir relative",
+        "mkdir -m 755 /a",
+        "mkdir /a /b",
+        "cat /a /b",
+        "mkdir /a; true",
+        "mkdir /a && true",
+        "mkdir $HOME",
+        "cat /etc/fst*",
+        "cat <(x)",
+        "lvcreate -n x vg_b",
+        "/usr/sbin/lvm",
+        "/usr/sbin/lvm lvextend vg_b/x",
+        "/usr/sbin/lvm pvs --nope",
+        "/usr/sbin/lvm lvremove vg_b/x",
+        "/no/such/script /usr/sbin/lvm pvs",
+        "gluster volume info",
+        "gluster --mode=script",
+        "gluster --mode=script volume",
+        "gluster --mode=script volume create v",
+        "gluster --mode=script volume create v nobrick",
+        "umount -l /a",
+        "umount /../etc",
+        "mount -t xfs",
+        "chown root /a",
+        "chmod u+x /a",
+        "sed -i.save s/a/b/ /etc/fstab",
+        "sed -i.save \"/a.*b/d\" /etc/fstab",
+        "awk \"BEGIN {print 1}\"",
+        "wipefs /dev/sdc",
+        "wipefs --all --no-act /dev/sdc",
+        "lsblk /dev/sdb",
+        "systemctl stop glusterd",
+        "/usr/bin/udevadm settle",
+        "/usr/bin/udevadm info --name=/dev/sdb",
+        "pgrep x",
+        "sudo mkdir /a",
     ] {
         let before = sim.snapshot();
         let result = sim.admin("node-1", line);
@@ -79,7 +117,9 @@ fn unknown_lines_fail() {
         assert!(result.stderr.contains("not understand") || line.starts_with("sed"), "{line}: {}", result.stderr);
         assert!(sim.leftovers(&before).is_empty(), "{line}");
     }
-    assert!(good(&sim, "node-1", "nsenter --target 1 --mount /usr/sbin/lvm vgs --noheadings -o vg_name").contains("vg_b"));
+    assert!(
+        good(&sim, "node-1", "nsenter --target 1 --mount /usr/sbin/lvm vgs --noheadings -o vg_name").contains("vg_b")
+    );
 }
 
 #[test]
@@ -91,7 +131,14 @@ fn a_snapshot_can_be_saved_and_compared() {
     let text = serde_json::to_string(&after).unwrap();
     assert_eq!(serde_json::from_str::<super::SimSnapshot>(&text).unwrap(), after);
     let differences = after.differences(&before);
-    for part in ["+ node-2: thin pool vg_b/tp_a", "+ node-2: logical volume vg_b/brick_a", "+ node-2: mount ", "+ node-2: /etc/fstab: ", "+ node-2: directory ", "- node-2: volume group vg_b"] {
+    for part in [
+        "+ node-2: thin pool vg_b/tp_a",
+        "+ node-2: logical volume vg_b/brick_a",
+        "+ node-2: mount ",
+        "+ node-2: /etc/fstab: ",
+        "+ node-2: directory ",
+        "- node-2: volume group vg_b",
+    ] {
         assert!(differences.iter().any(|line| line.starts_with(part)), "{part}: {differences:#?}");
     }
     assert!(after.to_string().lines().count() > before.to_string().lines().count());

@@ -12,7 +12,10 @@ fn a_volume_lives_and_its_bricks_remember_it() {
     let sim = cluster();
     let (first, second) = (set(&sim, "1"), set(&sim, "2"));
     let before = sim.snapshot();
-    assert_eq!(good(&sim, "node-1", &format!("{G} volume create v replica 3 {first} ")), "volume create: v: success: please start the volume to access data\n");
+    assert_eq!(
+        good(&sim, "node-1", &format!("{G} volume create v replica 3 {first} ")),
+        "volume create: v: success: please start the volume to access data\n"
+    );
     assert_eq!(good(&sim, "node-2", &format!("{G} volume add-brick v {second} ")), "volume add-brick: success\n");
     assert_eq!(good(&sim, "node-1", &format!("{G} volume set v user.heketi.id 12ab")), "volume set: success\n");
     good(&sim, "node-1", &format!("{G} volume set v group gluster-block"));
@@ -40,7 +43,7 @@ fn a_volume_lives_and_its_bricks_remember_it() {
     refused(&sim, "node-1", &format!("{G} volume create w replica 3 {first} force"), "is already part of a volume");
     good(&sim, "node-1", &format!("umount {mount}"));
     refused(&sim, "node-1", &format!("rmdir {mount}/brick"), "No such file or directory");
-    good(&sim, "node-1", &format!("mkfs.xfs -f /dev/mapper/vg_b-brick_1"));
+    good(&sim, "node-1", "mkfs.xfs -f /dev/mapper/vg_b-brick_1");
 }
 
 #[test]
@@ -50,15 +53,35 @@ fn volumes_that_cannot_be() {
     let words: Vec<&str> = bricks.split(' ').collect();
     let on_one = brick(&sim, "node-1", "2");
     let create = |rest: &str| format!("{G} volume create v {rest}");
-    refused(&sim, "node-1", &create(&format!("replica 3 {} {}", words[0], words[1])), "not a multiple of replica count");
-    refused(&sim, "node-1", &create(&format!("disperse-data 2 redundancy 1 {}", words[0])), "not a multiple of disperse count");
+    refused(
+        &sim,
+        "node-1",
+        &create(&format!("replica 3 {} {}", words[0], words[1])),
+        "not a multiple of replica count",
+    );
+    refused(
+        &sim,
+        "node-1",
+        &create(&format!("disperse-data 2 redundancy 1 {}", words[0])),
+        "not a multiple of disperse count",
+    );
     refused(&sim, "node-1", &create(&format!("replica 1 {}", words[0])), "greater than 1");
-    refused(&sim, "node-1", &create(&format!("replica 2 arbiter 1 {} {}", words[0], words[1])), "replica count must be 3");
+    refused(
+        &sim,
+        "node-1",
+        &create(&format!("replica 2 arbiter 1 {} {}", words[0], words[1])),
+        "replica count must be 3",
+    );
     let crowded = format!("replica 2 {} 10.0.0.1:{on_one}", words[0]);
     refused(&sim, "node-1", &create(&crowded), "Multiple bricks of a replicate volume are present on the same server");
     refused(&sim, "node-1", &create(&format!("{} {}", words[0], words[0])), "duplicate");
     refused(&sim, "node-1", &create("10.9.9.9:/a/b"), "is not in ' Peer in Cluster' state");
-    refused(&sim, "node-1", &create("10.0.0.2:/var/none/brick"), "Staging failed on 10.0.0.2. Error: Failed to create brick directory");
+    refused(
+        &sim,
+        "node-1",
+        &create("10.0.0.2:/var/none/brick"),
+        "Staging failed on 10.0.0.2. Error: Failed to create brick directory",
+    );
     good(&sim, "node-1", "mkdir -p /var/brick");
     refused(&sim, "node-1", &create("10.0.0.1:/var/brick"), "is being created in the root partition");
     let top = words[0].strip_suffix("/brick").unwrap();
@@ -78,19 +101,38 @@ fn volumes_that_cannot_be() {
 fn commands_on_volumes_that_do_not_fit() {
     let sim = cluster();
     let (first, second) = (set(&sim, "1"), set(&sim, "2"));
-    for line in ["start none", "stop none", "delete none", "set none user.a b", "rebalance none start", "add-brick none 10.0.0.1:/a", "info none", "heal none info"] {
+    for line in [
+        "start none",
+        "stop none",
+        "delete none",
+        "set none user.a b",
+        "rebalance none start",
+        "add-brick none 10.0.0.1:/a",
+        "info none",
+        "heal none info",
+    ] {
         refused(&sim, "node-1", &format!("{G} volume {line}"), "Volume none does not exist");
     }
     good(&sim, "node-1", &format!("{G} volume create v replica 3 {first}"));
     refused(&sim, "node-1", &format!("{G} volume set v nonsense on"), "option : nonsense does not exist");
     refused(&sim, "node-1", &format!("{G} volume set v group nonsense"), "Unable to open file");
     let one = second.split(' ').next().unwrap();
-    refused(&sim, "node-1", &format!("{G} volume add-brick v {one}"), "Incorrect number of bricks supplied 1 with count 3");
+    refused(
+        &sim,
+        "node-1",
+        &format!("{G} volume add-brick v {one}"),
+        "Incorrect number of bricks supplied 1 with count 3",
+    );
     refused(&sim, "node-1", &format!("{G} volume add-brick v {first}"), "is already part of a volume");
     refused(&sim, "node-1", &format!("{G} volume rebalance v start"), "needs to be started");
     let directory = "/var/lib/heketi/mounts/vg_b/brick_1/brick";
     sim.delete_directory("node-2", directory);
-    refused(&sim, "node-1", &format!("{G} volume start v"), "Staging failed on 10.0.0.2. Error: Failed to find brick directory");
+    refused(
+        &sim,
+        "node-1",
+        &format!("{G} volume start v"),
+        "Staging failed on 10.0.0.2. Error: Failed to find brick directory",
+    );
     good(&sim, "node-2", &format!("mkdir {directory}"));
     refused(&sim, "node-1", &format!("{G} volume start v"), "trusted.glusterfs.volume-id");
     good(&sim, "node-1", &format!("{G} volume start v force"));
@@ -123,7 +165,11 @@ fn volume_info_has_glusters_shape() {
     assert_eq!(good(&sim, "node-2", &format!("{G} volume info --xml")), text);
     assert!(good(&sim, "node-2", &format!("{G} volume info")).contains("Volume Name: v\n"));
     let missing = sim.admin("node-1", &format!("{G} volume info none --xml"));
-    assert!(missing.success() && missing.stdout.contains("<opRet>-1</opRet>") && missing.stdout.contains("<opErrstr>Volume none does not exist</opErrstr>"));
+    assert!(
+        missing.success()
+            && missing.stdout.contains("<opRet>-1</opRet>")
+            && missing.stdout.contains("<opErrstr>Volume none does not exist</opErrstr>")
+    );
     sim.set_xml_failure_status(1);
     assert!(!sim.admin("node-1", &format!("{G} volume info none --xml")).success());
 }
@@ -173,7 +219,10 @@ fn snapshots_and_clones_live_in_the_same_pools() {
     let before = sim.snapshot();
     let text = good(&sim, "node-1", &format!("{G} --xml snapshot create s v no-timestamp"));
     assert!(text.contains("<snapCreate><snapshot><name>s</name><uuid>"), "{text}");
-    assert!(good(&sim, "node-2", &format!("{G} snapshot list v --xml")).contains("<snapList><count>1</count><snapshot>s</snapshot></snapList>"));
+    assert!(
+        good(&sim, "node-2", &format!("{G} snapshot list v --xml"))
+            .contains("<snapList><count>1</count><snapshot>s</snapshot></snapList>")
+    );
     assert!(good(&sim, "node-2", &format!("{G} snapshot list none --xml")).contains("Volume (none) does not exist"));
     good(&sim, "node-1", &format!("{G} volume stop v force"));
     refused(&sim, "node-1", &format!("{G} volume delete v"), "as it has 1 snapshots");
