@@ -148,6 +148,20 @@ id_type!(
     QueueId
 );
 
+id_type!(
+    /// Names the host key of an SSH server: follows from the server's name and port.
+    HostKeyId
+);
+
+impl HostKeyId {
+    /// The id of the host key of `host`, as a `known_hosts` file spells it (`node1`, `[node1]:2222`).
+    pub fn of(host: &str) -> Self {
+        let word = |seed| host.bytes().fold(seed, |word, byte| mix(word ^ u64::from(byte)));
+        let (high, low) = (word(0x6865_6b65_7469), word(0x7373_686b_6579));
+        Self(((u128::from(high) << 64) | u128::from(low)).to_be_bytes())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

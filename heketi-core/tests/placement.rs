@@ -87,8 +87,12 @@ fn scene(
         .prop_map(|(gib, more, factor)| (Kib(gib * GIB / 10 + more), factor));
     (sizes, durability, nodes).prop_flat_map(move |((brick, factor), durability, count)| {
         let devices = prop::collection::vec(device(brick, factor, most), 0..=devices);
-        let node = (1i64..=5, state(), tag(), devices)
-            .prop_map(|(zone, state, tags, devices)| NodeShape { zone, state, tags, devices });
+        let node = (1i64..=5, state(), tag(), devices).prop_map(|(zone, state, tags, devices)| NodeShape {
+            zone,
+            state,
+            tags,
+            devices,
+        });
         let rules = ["kind=ssd", "kind!=hdd"].map(|text| TagRule::parse(text).unwrap());
         let rule = prop_oneof![3 => Just(None), 1 => prop::sample::select(rules.to_vec()).prop_map(Some)];
         let zones = prop_oneof![Just(ZoneChecking::None), Just(ZoneChecking::Strict)];
@@ -355,9 +359,10 @@ fn a_quick_look_spreads_over_zones_or_gives_up() {
     // The large device of zone 1 comes last in the order: it is the fullest.
     let mut inventory = inventory;
     let mut changes = heketi_core::inventory::ChangeSet::default();
-    let first = inventory.nodes().map(|node| node.id).find(|id| {
-        inventory.node(*id).unwrap().zone == 1 && inventory.devices_of_node(*id).count() == 1
-    });
+    let first = inventory
+        .nodes()
+        .map(|node| node.id)
+        .find(|id| inventory.node(*id).unwrap().zone == 1 && inventory.devices_of_node(*id).count() == 1);
     let device = inventory.devices_of_node(first.unwrap()).next().unwrap();
     let device = inventory.device(device).unwrap();
     changes.put_device(heketi_core::model::Device { foreign: Gib(50).kib(), ..(**device).clone() });

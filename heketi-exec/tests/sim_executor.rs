@@ -255,7 +255,8 @@ async fn deleting_is_refused_while_it_would_be_half_done() {
     // With the volume gone its pool still holds what somebody else made in it.
     assert!(lab.sim.admin("node-1", "gluster --mode=script --xml snapshot delete s").success());
     lab.good(0, delete()).await;
-    let other = "/usr/sbin/lvm lvcreate -qq --thin vg_b/tp_00000000000000000000000000000001 --virtualsize 1G --name other";
+    let other =
+        "/usr/sbin/lvm lvcreate -qq --thin vg_b/tp_00000000000000000000000000000001 --virtualsize 1G --name other";
     assert!(lab.sim.admin("node-1", other).success());
     let seen = lab.good(0, Action::DestroyBrick { brick: brick(1) }).await;
     assert_eq!(seen, Observation::BrickDestroyed { pool_removed: false });

@@ -4,8 +4,10 @@
 //! [`client`] asks such a service, [`cli`] prints what it answers.
 #![forbid(unsafe_code)]
 
+pub mod app;
 pub mod auth;
 pub mod backend;
+pub mod cli;
 pub mod client;
 pub mod config;
 pub mod server;

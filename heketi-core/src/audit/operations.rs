@@ -2,23 +2,16 @@
 
 use super::{Finding, error, warning};
 use crate::inventory::{Claim, Inventory, Object};
-use crate::operation::Work;
+use crate::operation::{Operation, Work};
 
 pub(super) fn check(inventory: &Inventory) -> Vec<Finding> {
     let mut findings = Vec::new();
     for operation in inventory.operations() {
-        let volume = match &operation.work {
-            Work::VolumeCreate(work) => Some(work.volume()),
-            Work::VolumeExpand(work) => Some(work.volume()),
-            Work::VolumeDelete(work) => Some(work.volume()),
-            _ => None,
-        };
-        if let Some(volume) = volume.filter(|volume| inventory.volume(*volume).is_none()) {
-            let text =
-                format!("Pending operation {} ({}) unknown volume {volume}", operation.id, operation.type_name());
-            findings.push(error(text, "remove the operation's record"));
-        }
         for (object, claim) in operation.claims() {
+            if let Some(missing) = missing(inventory, operation, &object) {
+                let text = format!("Pending operation {} ({}) unknown {missing}", operation.id, operation.type_name());
+                findings.push(error(text, "remove the operation's record"));
+            }
             if claim == Claim::Exclusive && inventory.claimants(&object).count() > 1 {
                 findings.push(contested(&object));
             }
@@ -31,12 +24,32 @@ pub(super) fn check(inventory: &Inventory) -> Vec<Finding> {
                 "remove the job's record",
             ));
         }
+        let served = job.operation.and_then(|id| inventory.operation(id));
+        if let Some(operation) = served.filter(|operation| operation.queue != job.id) {
+            let text = format!("Job {} waits for operation {}, which reports to another job", job.id, operation.id);
+            findings.push(warning(text, "remove the job's record"));
+        }
         if job.operation.is_none() && job.result.is_none() {
             findings
                 .push(warning(format!("Job {} is pending without an operation", job.id), "remove the job's record"));
         }
     }
     findings
+}
+
+/// What the operation works on and is not there, unless it is about to make it.
+fn missing(inventory: &Inventory, operation: &Operation, object: &Object) -> Option<String> {
+    let makes = |kind: &Object| match (&operation.work, kind) {
+        (Work::NodeAdd(_), Object::Node(_)) | (Work::DeviceAdd(_), Object::Device(_)) => true,
+        _ => false,
+    };
+    match object {
+        Object::Cluster(id) if inventory.cluster(*id).is_none() => Some(format!("cluster {id}")),
+        Object::Node(id) if inventory.node(*id).is_none() && !makes(object) => Some(format!("node {id}")),
+        Object::Device(id) if inventory.device(*id).is_none() && !makes(object) => Some(format!("device {id}")),
+        Object::Volume(id) if inventory.volume(*id).is_none() => Some(format!("volume {id}")),
+        _ => None,
+    }
 }
 
 fn contested(object: &Object) -> Finding {

@@ -42,9 +42,20 @@ fn nodes(inventory: &Inventory, findings: &mut Vec<Finding>) {
 }
 
 fn devices(inventory: &Inventory, findings: &mut Vec<Finding>) {
+    let (mut names, mut disks) = (BTreeMap::new(), BTreeMap::new());
     for device in inventory.devices() {
         if inventory.node(device.node).is_none() {
             findings.push(error(format!("Device {} unknown node {}", device.id, device.node), "add the node's record"));
+        }
+        if let Some(other) = names.insert((device.node, &device.name), device.id) {
+            let text =
+                format!("Devices {other} and {} are both {} of node {}", device.id, device.name, device.node);
+            findings.push(error(text, "compare with the node's volume groups"));
+        }
+        let disk = device.pv_uuid.as_ref();
+        if let Some((uuid, other)) = disk.and_then(|uuid| Some((uuid, disks.insert(uuid, device.id)?))) {
+            let text = format!("Devices {other} and {} are the same physical volume {uuid}", device.id);
+            findings.push(error(text, "compare with the node's volume groups"));
         }
         let bricks = inventory.bricks_of_device(device.id).filter_map(|id| inventory.brick(id));
         let charged: Kib = bricks.map(|brick| brick.charge()).sum();
@@ -85,8 +96,24 @@ fn bricks(inventory: &Inventory, findings: &mut Vec<Finding>) {
             }
             Some(_) => {}
         }
-        if inventory.volume(brick.volume).is_none() {
-            findings.push(error(format!("Brick {} unknown volume {}", brick.id, brick.volume), "destroy the brick"));
+        let cluster = inventory.node(brick.node).map(|node| node.cluster);
+        match inventory.volume(brick.volume) {
+            None => {
+                let text = format!("Brick {} unknown volume {}", brick.id, brick.volume);
+                findings.push(error(text, "destroy the brick"));
+            }
+            Some(volume) if cluster.is_some_and(|cluster| cluster != volume.cluster) => {
+                let text = format!(
+                    "Brick {} is on a node of another cluster than {}, the one of its volume {}",
+                    brick.id, volume.cluster, volume.id
+                );
+                findings.push(error(text, "compare with gluster's brick list"));
+            }
+            Some(_) => {}
+        }
+        if brick.metadata_size == Kib::ZERO {
+            let text = format!("Brick {} has a thin pool without metadata", brick.id);
+            findings.push(warning(text, "compare with the node's volume group"));
         }
         if brick.size == Kib::ZERO || brick.pool_size < brick.size {
             let text = format!("Brick {} of {} is in a thin pool of {}", brick.id, brick.size, brick.pool_size);

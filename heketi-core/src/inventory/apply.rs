@@ -46,6 +46,10 @@ impl Inventory {
             Record::Brick(brick) => self.put_brick(brick),
             Record::Operation(operation) => self.put_operation(operation),
             Record::Job(job) => self.put_job(job),
+            Record::HostKey(key) => {
+                self.host_keys.insert(key.id, Arc::new(key.clone()));
+                Ok(())
+            }
         }
     }
 
@@ -84,12 +88,21 @@ impl Inventory {
             return refuse(format!("device {} names unknown node {}", device.id, device.node));
         }
         if let Some(old) = self.devices.get(&device.id) {
+            if old.node != device.node && self.bricks_of_device(device.id).next().is_some() {
+                return refuse(format!("device {} holds bricks of node {}", device.id, old.node));
+            }
             self.index.node_devices.remove(&(old.node, old.id));
         }
         self.index.node_devices.insert((device.node, device.id));
         self.devices.insert(device.id, Arc::new(device.clone()));
-        self.refresh_slot(device.id);
-        Ok(())
+        // The bricks it holds must fit in it still, or the records could not be loaded again.
+        match self.charged(device.id) {
+            Kib::ZERO => {
+                self.refresh_slot(device.id);
+                Ok(())
+            }
+            charged => self.set_charged(device.id, charged),
+        }
     }
 
     fn put_volume(&mut self, volume: &Volume) -> Applied {
@@ -204,6 +217,7 @@ impl Inventory {
                 }
                 None => false,
             },
+            Key::HostKey(id) => self.host_keys.remove(&id).is_some(),
             Key::Job(id) => self.jobs.remove(&id).map(|old| self.index.finished_jobs.remove(&(old.time, id))).is_some(),
         };
         if found { Ok(()) } else { refuse(format!("{key:?} is not there")) }

@@ -1,6 +1,6 @@
-use crate::id::{BrickId, ClusterId, DeviceId, NodeId, OperationId, QueueId, VolumeId};
+use crate::id::{BrickId, ClusterId, DeviceId, HostKeyId, NodeId, OperationId, QueueId, VolumeId};
 use crate::inventory::Job;
-use crate::model::{Brick, Cluster, Device, Node, Volume};
+use crate::model::{Brick, Cluster, Device, HostKey, Node, Volume};
 use crate::operation::Operation;
 
 /// A record of any kind, as stores keep them.
@@ -21,6 +21,8 @@ pub enum Record {
     Operation(Operation),
     /// An entry of the job queue.
     Job(Job),
+    /// The host key of an SSH server.
+    HostKey(HostKey),
 }
 
 /// Names a record. Sorted so that a record comes after those it refers to.
@@ -41,6 +43,8 @@ pub enum Key {
     Operation(OperationId),
     /// An entry of the job queue.
     Job(QueueId),
+    /// The host key of an SSH server.
+    HostKey(HostKeyId),
 }
 
 impl Record {
@@ -54,6 +58,7 @@ impl Record {
             Self::Brick(record) => Key::Brick(record.id),
             Self::Operation(record) => Key::Operation(record.id),
             Self::Job(record) => Key::Job(record.id),
+            Self::HostKey(record) => Key::HostKey(record.id),
         }
     }
 }
@@ -85,7 +90,7 @@ macro_rules! put {
 impl ChangeSet {
     put! {
         put_cluster(Cluster), put_node(Node), put_device(Device), put_volume(Volume), put_brick(Brick),
-        put_operation(Operation), put_job(Job),
+        put_operation(Operation), put_job(Job), put_host_key(HostKey),
     }
 
     /// Removes a record.

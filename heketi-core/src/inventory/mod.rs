@@ -23,8 +23,8 @@ pub(crate) use index::emptiness;
 pub use job::{Job, JobResult};
 pub use stored::{StoredError, decode_key, decode_record, encode_key, encode_record};
 
-use crate::id::{BrickId, ClusterId, DeviceId, NodeId, OperationId, QueueId, VolumeId};
-use crate::model::{Brick, Cluster, Device, Node, Volume};
+use crate::id::{BrickId, ClusterId, DeviceId, HostKeyId, NodeId, OperationId, QueueId, VolumeId};
+use crate::model::{Brick, Cluster, Device, HostKey, Node, Volume};
 use crate::operation::Operation;
 
 /// All clusters, nodes, devices, bricks, volumes, pending operations and jobs.
@@ -37,6 +37,7 @@ pub struct Inventory {
     volumes: OrdMap<VolumeId, Arc<Volume>>,
     operations: OrdMap<OperationId, Arc<Operation>>,
     jobs: OrdMap<QueueId, Arc<Job>>,
+    host_keys: OrdMap<HostKeyId, Arc<HostKey>>,
     index: index::Index,
 }
 
@@ -69,7 +70,8 @@ impl Inventory {
         let bricks = self.bricks.values().map(|r| Record::Brick(Brick::clone(r)));
         let operations = self.operations.values().map(|r| Record::Operation(Operation::clone(r)));
         let jobs = self.jobs.values().map(|r| Record::Job(Job::clone(r)));
-        clusters.chain(nodes).chain(devices).chain(volumes).chain(bricks).chain(operations).chain(jobs)
+        let host_keys = self.host_keys.values().map(|r| Record::HostKey(HostKey::clone(r)));
+        clusters.chain(nodes).chain(devices).chain(volumes).chain(bricks).chain(operations).chain(jobs).chain(host_keys)
     }
 
     /// Are the indexes what the records make them? The audit asks; anything but true is a defect of heketi.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::claims::{Claim, Object};
 use super::index::{Slot, SlotKey};
 use super::{Inventory, Job};
-use crate::id::{BrickId, ClusterId, DeviceId, NodeId, OperationId, QueueId, VolumeId};
-use crate::model::{Brick, Cluster, Device, Node, Volume};
+use crate::id::{BrickId, ClusterId, DeviceId, HostKeyId, NodeId, OperationId, QueueId, VolumeId};
+use crate::model::{Brick, Cluster, Device, HostKey, Node, Volume};
 use crate::operation::Operation;
 use crate::units::{Kib, Timestamp};
 
@@ -46,6 +46,7 @@ impl Inventory {
         volume, volumes: VolumeId => Volume;
         operation, operations: OperationId => Operation;
         job, jobs: QueueId => Job;
+        host_key, host_keys: HostKeyId => HostKey;
     }
 
     links! {

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::change::{Key, Record};
-use crate::id::{BrickId, ClusterId, DeviceId, NodeId, OperationId, QueueId, VolumeId};
+use crate::id::{BrickId, ClusterId, DeviceId, HostKeyId, NodeId, OperationId, QueueId, VolumeId};
 
 /// The version of stored records this program writes.
 const VERSION: u32 = 1;
@@ -55,6 +55,7 @@ pub fn encode_key(key: Key) -> [u8; 17] {
         Key::Brick(id) => (b'b', id.bytes()),
         Key::Operation(id) => (b'o', id.bytes()),
         Key::Job(id) => (b'j', id.bytes()),
+        Key::HostKey(id) => (b'k', id.bytes()),
     };
     let mut bytes = [0; 17];
     let (first, rest) = bytes.split_at_mut(1);
@@ -79,6 +80,7 @@ pub fn decode_key(bytes: &[u8]) -> Result<Key, StoredError> {
         b'b' => Key::Brick(BrickId::from_bytes(id)),
         b'o' => Key::Operation(OperationId::from_bytes(id)),
         b'j' => Key::Job(QueueId::from_bytes(id)),
+        b'k' => Key::HostKey(HostKeyId::from_bytes(id)),
         _ => return Err(damaged()),
     })
 }
@@ -98,6 +100,7 @@ pub fn encode_record(record: &Record) -> Vec<u8> {
         Record::Brick(record) => write(record),
         Record::Operation(record) => write(record),
         Record::Job(record) => write(record),
+        Record::HostKey(record) => write(record),
     }
 }
 
@@ -123,6 +126,7 @@ pub fn decode_record(key: Key, bytes: &[u8]) -> Result<Record, StoredError> {
         Key::Brick(_) => Record::Brick(read(key, bytes)?),
         Key::Operation(_) => Record::Operation(read(key, bytes)?),
         Key::Job(_) => Record::Job(read(key, bytes)?),
+        Key::HostKey(_) => Record::HostKey(read(key, bytes)?),
     };
     if record.key() == key {
         Ok(record)

@@ -86,6 +86,10 @@ impl DeviceAdd {
         Ok(plan(work, ChangeSet::default(), ids, now))
     }
 
+    pub(super) fn object(&self) -> String {
+        format!("device {}", self.name)
+    }
+
     pub(super) fn claims(&self) -> Vec<(Object, Claim)> {
         vec![
             (Object::Device(self.device), Claim::Exclusive),

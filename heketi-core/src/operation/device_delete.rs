@@ -54,6 +54,10 @@ impl DeviceDelete {
         Ok(plan(work, ChangeSet::default(), ids, now))
     }
 
+    pub(super) fn object(&self) -> String {
+        format!("device {}", self.device)
+    }
+
     pub(super) fn claims(&self) -> Vec<(Object, Claim)> {
         vec![(Object::Device(self.device), Claim::Exclusive)]
     }
@@ -66,7 +70,8 @@ impl DeviceDelete {
             device: device.name.clone(),
             pv_uuid: device.pv_uuid.clone(),
             volume_group: device.volume_group(),
-            bare_too: false,
+            // By its UUID it is ours even when an earlier try removed the group and no more.
+            bare_too: device.pv_uuid.is_some(),
         };
         match event {
             Event::Start => Ok(Turn::Run(vec![on_node(host, tear_down)])),
@@ -74,13 +79,14 @@ impl DeviceDelete {
                 self.phase = Phase::Settle;
                 Ok(Turn::Run(settle([host])))
             }
-            Event::Outcomes(outcomes) => {
-                if self.phase == Phase::Settle && matches!(outcomes.as_slice(), [Ok(_)]) {
+            Event::Outcomes(outcomes) => match (self.phase, outcomes.as_slice()) {
+                (Phase::Settle, [Ok(_)]) => {
                     self.phase = Phase::TearDown;
-                    return Ok(Turn::Run(vec![on_node(host, tear_down)]));
+                    Ok(Turn::Run(vec![on_node(host, tear_down)]))
                 }
-                Ok(self.finish(context, &device.name, &host.manage, &outcomes))
-            }
+                (Phase::Settle, _) if !self.force => Ok(Turn::Suspend(failure_texts(&outcomes))),
+                _ => Ok(self.finish(context, &device.name, &host.manage, &outcomes)),
+            },
         }
     }
 

@@ -41,7 +41,7 @@ pub fn node_state(inventory: &Inventory, id: NodeId, state: EntryState) -> Resul
             let text = format!("Node must be offline before remove operation is performed, node:{id}");
             return Err(Error::new(ErrorKind::Conflict, text));
         }
-        Verdict::Save => {}
+        Verdict::Save => require_not_leaving(inventory, &Object::Node(id))?,
     }
     if state == EntryState::Failed {
         for device in inventory.devices_of_node(id) {
@@ -68,13 +68,21 @@ pub fn device_state(inventory: &Inventory, id: DeviceId, state: EntryState) -> R
             let text = format!("Device must be offline before remove operation is performed, device:{id}");
             return Err(Error::new(ErrorKind::Conflict, text));
         }
-        Verdict::Save => {}
+        Verdict::Save => require_not_leaving(inventory, &Object::Device(id))?,
     }
     if state == EntryState::Failed {
         require_empty(inventory, id)?;
     }
     changes.put_device(Device { state, ..Device::clone(device) });
     Ok(changes)
+}
+
+/// Placement must not meet a device again that is being deleted.
+fn require_not_leaving(inventory: &Inventory, object: &Object) -> Result<(), Error> {
+    match inventory.conflict(object, Claim::Shared) {
+        Some(_) => Err(Error::conflict()),
+        None => Ok(()),
+    }
 }
 
 fn require_empty(inventory: &Inventory, device: DeviceId) -> Result<(), Error> {

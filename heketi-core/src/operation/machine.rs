@@ -3,8 +3,8 @@
 use super::step::{Action, Certainty, FailureKind, Host, Step, StepFailure, StepOutcome};
 use super::{Operation, OperationStatus, Planned, Work};
 use crate::error::Error;
-use crate::id::{ClusterId, IdSource, OperationId, QueueId};
-use crate::inventory::{ChangeSet, Inventory, Job, JobResult, Key};
+use crate::id::{ClusterId, IdSource, NodeId, OperationId, QueueId};
+use crate::inventory::{ChangeSet, Claim, Inventory, Job, JobResult, Key, Object};
 use crate::units::Timestamp;
 
 /// What happened to an operation.
@@ -108,10 +108,19 @@ pub(super) fn settle(hosts: impl IntoIterator<Item = Host>) -> Vec<Step> {
     hosts.into_iter().map(|host| on_node(host, Action::Settle)).collect()
 }
 
-/// All nodes of a cluster as hosts, `first` before the others, then by id.
-pub(super) fn cluster_hosts(inventory: &Inventory, cluster: ClusterId, first: Option<crate::id::NodeId>) -> Vec<Host> {
-    let mut hosts: Vec<Host> =
-        inventory.nodes_of_cluster(cluster).filter_map(|id| inventory.node(id)).map(|node| node.host()).collect();
+/// Have the members of a pool settled after a peer was to join or leave it? Any of them may have taken that
+/// command. One that cannot be reached is not waited for: the node in question holds nothing.
+pub(super) fn peers_have_settled(outcomes: &[StepOutcome]) -> bool {
+    let harmless = |outcome: &StepOutcome| outcome.as_ref().err().is_none_or(nothing_started);
+    outcomes.iter().any(Result::is_ok) && outcomes.iter().all(harmless)
+}
+
+/// The nodes of a cluster as hosts, `first` before the others, then by id. A node that is being deleted may
+/// have left the trusted pool already, and would answer for a pool of its own: it is none of them.
+pub(super) fn cluster_hosts(inventory: &Inventory, cluster: ClusterId, first: Option<NodeId>) -> Vec<Host> {
+    let stays = |id: &NodeId| inventory.conflict(&Object::Node(*id), Claim::Shared).is_none();
+    let nodes = inventory.nodes_of_cluster(cluster).filter(stays).filter_map(|id| inventory.node(id));
+    let mut hosts: Vec<Host> = nodes.map(|node| node.host()).collect();
     hosts.sort_by_key(|host| (Some(host.node) != first, host.node));
     hosts
 }
@@ -203,14 +212,12 @@ fn prune_jobs(inventory: &Inventory, changes: &mut ChangeSet, now: Timestamp) {
         .finished_jobs()
         .enumerate()
         .take_while(|(i, (ended, _))| *i < too_many || ended.0.saturating_add(JOBS_KEPT.0) < now.0)
+        .map(|(_, (_, id))| id)
+        // The job of a suspended operation lives as long as the operation.
+        .filter(|id| inventory.job(*id).is_some_and(|job| job.operation.is_none()))
         // A change set stays small enough for one commit of any store.
         .take(20);
-    for (_, (_, id)) in old {
-        // The job of a suspended operation lives as long as the operation.
-        if inventory.job(id).is_some_and(|job| job.operation.is_none()) {
-            changes.delete(Key::Job(id));
-        }
-    }
+    old.for_each(|id| changes.delete(Key::Job(id)));
 }
 
 /// Marks an operation as left over by a server that ended.

@@ -135,6 +135,20 @@ impl Operation {
         }
     }
 
+    /// What it does and to what, in the words of a log: `Added device /dev/sdb` with `done`, else `add device …`.
+    pub fn describe(&self, done: bool) -> String {
+        let (verb, past, object) = match &self.work {
+            Work::NodeAdd(work) => ("add", "Added", work.object()),
+            Work::NodeDelete(work) => ("delete", "Deleted", work.object()),
+            Work::DeviceAdd(work) => ("add", "Added", work.object()),
+            Work::DeviceDelete(work) => ("delete", "Deleted", work.object()),
+            Work::VolumeCreate(work) => ("create", "Created", work.object()),
+            Work::VolumeExpand(work) => ("expand", "Expanded", work.object()),
+            Work::VolumeDelete(work) => ("delete", "Deleted", work.object()),
+        };
+        format!("{} {object}", if done { past } else { verb })
+    }
+
     /// Does it count towards the limit of operations in flight (core section 7.6)?
     pub fn takes_slot(&self) -> bool {
         matches!(self.work, Work::VolumeCreate(_) | Work::VolumeExpand(_) | Work::VolumeDelete(_))

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::machine::{Context, Event, Turn, cluster_hosts, failure_texts, in_cluster, nothing_started, plan, settle};
+use super::machine::{
+    Context, Event, Turn, cluster_hosts, failure_texts, in_cluster, nothing_started, peers_have_settled, plan, settle,
+};
 use super::{Action, Certainty, Observation, Planned, StepOutcome, Work};
 use crate::error::{Error, ErrorKind};
 use crate::id::{ClusterId, IdSource, NodeId};
@@ -48,7 +50,8 @@ impl NodeAdd {
     /// Checks a request against the state: its cluster exists and its host names are nobody's.
     ///
     /// # Errors
-    /// `NotFound` for the cluster, `Conflict` for a host name, with heketi v10's texts.
+    /// `NotFound` for the cluster, `Conflict` for a host name, with heketi v10's texts; `Conflict` while all
+    /// nodes of the cluster are being deleted.
     pub fn check(inventory: &Inventory, request: &NodeAddRequest) -> Result<(), Error> {
         inventory
             .cluster(request.cluster)
@@ -62,6 +65,12 @@ impl NodeAdd {
                 let text = format!("Hostname {host} already used by a node that is being added\n");
                 return Err(Error::new(ErrorKind::Conflict, text));
             }
+        }
+        let mut members = inventory.nodes_of_cluster(request.cluster).peekable();
+        let leaving = |node| inventory.conflict(&Object::Node(node), Claim::Shared).is_some();
+        if members.peek().is_some() && members.all(leaving) {
+            // Nobody is left to probe it.
+            return Err(Error::conflict());
         }
         Ok(())
     }
@@ -88,6 +97,10 @@ impl NodeAdd {
         };
         let work = Work::NodeAdd(Self { node, phase: Phase::Inspect, was_member: false });
         Ok(plan(work, ChangeSet::default(), ids, now))
+    }
+
+    pub(super) fn object(&self) -> String {
+        format!("node {}", self.node.manage_host())
     }
 
     pub(super) fn claims(&self) -> Vec<(Object, Claim)> {
@@ -128,7 +141,12 @@ impl NodeAdd {
             return Turn::Finish(context.failed());
         }
         self.phase = Phase::UndoSettle;
-        Turn::Run(settle(cluster_hosts(context.inventory, self.node.cluster, None).into_iter().take(1)))
+        Turn::Run(settle(cluster_hosts(context.inventory, self.node.cluster, None)))
+    }
+
+    fn detach(&mut self, context: &Context<'_>) -> Turn {
+        self.phase = Phase::UndoDetach;
+        self.step(context, Action::DetachPeer { storage: self.storage() })
     }
 
     fn proceed(&mut self, context: &mut Context<'_>, outcomes: &[StepOutcome]) -> Turn {
@@ -147,13 +165,13 @@ impl NodeAdd {
                 context.note_failure(outcomes);
                 match outcomes {
                     [Err(failure)] if nothing_started(failure) => Turn::Finish(context.failed()),
+                    [Err(failure)] if failure.certainty == Certainty::Failed && !self.was_member => {
+                        self.detach(context)
+                    }
                     _ => self.undo(context),
                 }
             }
-            (Phase::UndoSettle, [Ok(_)]) => {
-                self.phase = Phase::UndoDetach;
-                self.step(context, Action::DetachPeer { storage: self.storage() })
-            }
+            (Phase::UndoSettle, outcomes) if peers_have_settled(outcomes) => self.detach(context),
             (Phase::UndoDetach, [Ok(_)]) => Turn::Finish(context.failed()),
             (Phase::UndoDetach, [Err(failure)]) if failure.certainty == Certainty::Failed => {
                 // gluster refuses to detach what holds bricks or belongs to another pool: then the pool is

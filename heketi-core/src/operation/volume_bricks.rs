@@ -32,6 +32,16 @@ impl Bricks {
         self.0.is_empty()
     }
 
+    /// The nodes with a brick, that of the first brick first, then by id. Only they are told to change the
+    /// gluster volume: all of them have to be up for that anyway, and they are the nodes that
+    /// [`Bricks::settle`] asks, so no command for these bricks runs on unnoticed elsewhere.
+    pub fn hosts(&self) -> Vec<Host> {
+        let mut hosts: Vec<Host> = self.0.iter().map(|(_, host)| host.clone()).collect();
+        hosts.sort_by_key(|host| (Some(host.node) != self.first_node(), host.node));
+        hosts.dedup_by_key(|host| host.node);
+        hosts
+    }
+
     /// The node of the first brick.
     pub fn first_node(&self) -> Option<crate::id::NodeId> {
         self.0.first().map(|(_, host)| host.node)

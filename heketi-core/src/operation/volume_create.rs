@@ -90,6 +90,10 @@ impl VolumeCreate {
         self.volume
     }
 
+    pub(super) fn object(&self) -> String {
+        format!("volume {}", self.volume)
+    }
+
     pub(super) fn claims(&self) -> Vec<(Object, Claim)> {
         let devices = self.devices.iter().map(|device| (Object::Device(*device), Claim::Shared));
         devices.chain([(Object::Volume(self.volume), Claim::Exclusive)]).collect()
@@ -113,9 +117,9 @@ impl VolumeCreate {
         Turn::Run(bricks.settle())
     }
 
-    fn ask(&self, context: &Context<'_>, volume: &Volume, bricks: &Bricks, action: Action) -> Turn {
+    fn ask(&self, context: &Context<'_>, volume: &Volume, bricks: &Bricks) -> Turn {
         let hosts = cluster_hosts(context.inventory, volume.cluster, bricks.first_node());
-        Turn::Run(vec![in_cluster(volume.cluster, hosts, action)])
+        Turn::Run(vec![in_cluster(volume.cluster, hosts, Action::ListVolumes)])
     }
 
     fn proceed(
@@ -135,7 +139,7 @@ impl VolumeCreate {
                 }
                 self.phase = Phase::Volume;
                 self.told = true;
-                Turn::Run(vec![create_step(context, volume, bricks)])
+                Turn::Run(vec![create_step(volume, bricks)])
             }
             _ => self.proceed_undo(context, volume, bricks, outcomes).unwrap_or_else(Turn::Suspend),
         }
@@ -153,7 +157,7 @@ impl VolumeCreate {
             Phase::UndoSettle | Phase::UndoVolume if !failures.is_empty() => Err(failures),
             Phase::UndoSettle if self.told => {
                 self.phase = Phase::UndoInspect;
-                Ok(self.ask(context, volume, bricks, Action::ListVolumes))
+                Ok(self.ask(context, volume, bricks))
             }
             Phase::UndoSettle => Ok(self.destroy(volume, bricks)),
             Phase::UndoInspect => {
@@ -164,13 +168,14 @@ impl VolumeCreate {
                     Named::Absent | Named::Foreign => Err(still_used(&view)),
                     Named::Ours { .. } => {
                         self.phase = Phase::UndoVolume;
-                        Ok(self.ask(context, volume, bricks, Action::DeleteVolume { name: volume.name.clone() }))
+                        let action = Action::DeleteVolume { name: volume.name.clone() };
+                        Ok(Turn::Run(vec![in_cluster(volume.cluster, bricks.hosts(), action)]))
                     }
                 }
             }
             Phase::UndoVolume => {
                 self.phase = Phase::UndoAsk;
-                Ok(self.ask(context, volume, bricks, Action::ListVolumes))
+                Ok(self.ask(context, volume, bricks))
             }
             Phase::UndoAsk => {
                 let view = bricks.view(listed_volumes(outcomes)?, &volume.name);
@@ -190,11 +195,10 @@ impl VolumeCreate {
     }
 }
 
-fn create_step(context: &Context<'_>, volume: &Volume, bricks: &Bricks) -> Step {
+fn create_step(volume: &Volume, bricks: &Bricks) -> Step {
     let mut options = volume.options.clone();
     options.push(format!("user.heketi.id {}", volume.id));
     let spec =
         GlusterVolumeSpec { name: volume.name.clone(), durability: volume.durability, sets: bricks.sets(), options };
-    let hosts = cluster_hosts(context.inventory, volume.cluster, bricks.first_node());
-    in_cluster(volume.cluster, hosts, Action::CreateVolume { volume: spec })
+    in_cluster(volume.cluster, bricks.hosts(), Action::CreateVolume { volume: spec })
 }

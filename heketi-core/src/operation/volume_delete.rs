@@ -40,6 +40,8 @@ enum Phase {
 pub struct VolumeDelete {
     volume: VolumeId,
     phase: Phase,
+    /// An earlier run came so far that the gluster volume may be stopped or gone: there is no way back.
+    begun: bool,
 }
 
 impl VolumeDelete {
@@ -57,13 +59,17 @@ impl VolumeDelete {
         if hidden || inventory.conflict(&Object::Volume(id), Claim::Exclusive).is_some() {
             return Err(Error::conflict());
         }
-        let work = Work::VolumeDelete(Self { volume: id, phase: Phase::Inspect });
+        let work = Work::VolumeDelete(Self { volume: id, phase: Phase::Inspect, begun: false });
         Ok(plan(work, ChangeSet::default(), ids, now))
     }
 
     /// The volume that is deleted.
     pub fn volume(&self) -> VolumeId {
         self.volume
+    }
+
+    pub(super) fn object(&self) -> String {
+        format!("volume {}", self.volume)
     }
 
     pub(super) fn claims(&self) -> Vec<(Object, Claim)> {
@@ -77,10 +83,11 @@ impl VolumeDelete {
             })?;
         let bricks = Bricks::of(context.inventory, &volume, |_| true)?;
         let turn = match event {
-            Event::Start => Ok(self.run(context, &volume, &bricks, Phase::Inspect, Action::ListVolumes)),
+            Event::Start => Ok(self.list(context, &volume, &bricks, Phase::Inspect)),
             // The last bricks may be forgotten already while the volume's record was not.
             Event::Resume if bricks.is_empty() => Ok(forget(context, &volume)),
             Event::Resume => {
+                self.begun |= !matches!(self.phase, Phase::Settle | Phase::Inspect);
                 self.phase = Phase::Settle;
                 Ok(Turn::Run(bricks.settle()))
             }
@@ -89,10 +96,15 @@ impl VolumeDelete {
         Ok(turn.unwrap_or_else(Turn::Suspend))
     }
 
-    fn run(&mut self, context: &Context<'_>, volume: &Volume, bricks: &Bricks, phase: Phase, action: Action) -> Turn {
+    fn list(&mut self, context: &Context<'_>, volume: &Volume, bricks: &Bricks, phase: Phase) -> Turn {
         self.phase = phase;
         let hosts = cluster_hosts(context.inventory, volume.cluster, bricks.first_node());
-        Turn::Run(vec![in_cluster(volume.cluster, hosts, action)])
+        Turn::Run(vec![in_cluster(volume.cluster, hosts, Action::ListVolumes)])
+    }
+
+    fn change(&mut self, volume: &Volume, bricks: &Bricks, phase: Phase, action: Action) -> Turn {
+        self.phase = phase;
+        Turn::Run(vec![in_cluster(volume.cluster, bricks.hosts(), action)])
     }
 
     fn proceed(
@@ -105,9 +117,10 @@ impl VolumeDelete {
         let failures = failure_texts(outcomes);
         match self.phase {
             Phase::Settle if !failures.is_empty() => Err(failures),
-            Phase::Settle => Ok(self.run(context, volume, bricks, Phase::Inspect, Action::ListVolumes)),
+            Phase::Settle => Ok(self.list(context, volume, bricks, Phase::Inspect)),
             Phase::Inspect => self.inspect(context, volume, bricks, outcomes),
             Phase::Volume => match outcomes {
+                [Err(failure)] if nothing_started(failure) && self.begun => Err(failures),
                 [Err(failure)] if nothing_started(failure) => {
                     context.note_failure(outcomes);
                     Ok(Turn::Finish(context.failed()))
@@ -119,12 +132,12 @@ impl VolumeDelete {
                 }
                 [Err(_)] => {
                     context.note_failure(outcomes);
-                    Ok(self.run(context, volume, bricks, Phase::Check, Action::ListVolumes))
+                    Ok(self.list(context, volume, bricks, Phase::Check))
                 }
-                _ => Ok(self.run(context, volume, bricks, Phase::Ask, Action::ListVolumes)),
+                _ => Ok(self.list(context, volume, bricks, Phase::Ask)),
             },
             Phase::CheckSettle if !failures.is_empty() => Err(failures),
-            Phase::CheckSettle => Ok(self.run(context, volume, bricks, Phase::Check, Action::ListVolumes)),
+            Phase::CheckSettle => Ok(self.list(context, volume, bricks, Phase::Check)),
             Phase::Check => self.check(context, volume, bricks, outcomes),
             Phase::Restart if failures.is_empty() => Ok(Turn::Finish(context.failed())),
             Phase::Restart => Err(failures),
@@ -145,6 +158,7 @@ impl VolumeDelete {
     ) -> Result<Turn, String> {
         let volumes = match listed_volumes(outcomes) {
             Ok(volumes) => volumes,
+            Err(text) if self.begun => return Err(text),
             // Nothing was changed yet: the client gets the reason and may try again.
             Err(text) => {
                 context.error.get_or_insert(format!("Unable to delete volume {}: {text}", volume.name));
@@ -154,9 +168,11 @@ impl VolumeDelete {
         match bricks.view(volumes, &volume.name).named {
             Named::Ours { .. } => {
                 let action = Action::DeleteVolume { name: volume.name.clone() };
-                Ok(self.run(context, volume, bricks, Phase::Volume, action))
+                Ok(self.change(volume, bricks, Phase::Volume, action))
             }
             Named::Absent => self.ask(volume, bricks, outcomes),
+            // Ours is gone, and somebody took its name since.
+            Named::Foreign if self.begun => self.ask(volume, bricks, outcomes),
             Named::Foreign => {
                 context.error.get_or_insert(format!(
                     "Unable to delete volume {0}: the gluster volume {0} uses none of the bricks heketi made for it, so \
@@ -177,12 +193,12 @@ impl VolumeDelete {
         outcomes: &[StepOutcome],
     ) -> Result<Turn, String> {
         match bricks.view(listed_volumes(outcomes)?, &volume.name).named {
-            Named::Absent => self.ask(volume, bricks, outcomes),
+            Named::Absent | Named::Foreign => self.ask(volume, bricks, outcomes),
             Named::Ours { started: false } => {
                 let action = Action::StartVolume { name: volume.name.clone() };
-                Ok(self.run(context, volume, bricks, Phase::Restart, action))
+                Ok(self.change(volume, bricks, Phase::Restart, action))
             }
-            Named::Ours { started: true } | Named::Foreign => Ok(Turn::Finish(context.failed())),
+            Named::Ours { started: true } => Ok(Turn::Finish(context.failed())),
         }
     }
 

@@ -98,6 +98,10 @@ impl VolumeExpand {
         self.volume
     }
 
+    pub(super) fn object(&self) -> String {
+        format!("volume {}", self.volume)
+    }
+
     pub(super) fn claims(&self) -> Vec<(Object, Claim)> {
         let devices = self.devices.iter().map(|device| (Object::Device(*device), Claim::Shared));
         devices.chain([(Object::Volume(self.volume), Claim::Exclusive)]).collect()
@@ -135,17 +139,17 @@ impl VolumeExpand {
         Turn::Run(bricks.settle())
     }
 
-    fn ask(&self, context: &Context<'_>, volume: &Volume, bricks: &Bricks, action: Action) -> Turn {
+    fn ask(&self, context: &Context<'_>, volume: &Volume, bricks: &Bricks) -> Turn {
         let hosts = cluster_hosts(context.inventory, volume.cluster, bricks.first_node());
-        Turn::Run(vec![in_cluster(volume.cluster, hosts, action)])
+        Turn::Run(vec![in_cluster(volume.cluster, hosts, Action::ListVolumes)])
     }
 
-    fn add(&mut self, context: &Context<'_>, volume: &Volume, bricks: &Bricks, sets: Vec<Vec<GlusterBrick>>) -> Turn {
+    fn add(&mut self, volume: &Volume, bricks: &Bricks, sets: Vec<Vec<GlusterBrick>>) -> Turn {
         self.phase = Phase::Adding;
         self.told = true;
         self.tries += 1;
         let action = Action::AddBricks { name: volume.name.clone(), durability: volume.durability, sets };
-        self.ask(context, volume, bricks, action)
+        Turn::Run(vec![in_cluster(volume.cluster, bricks.hosts(), action)])
     }
 
     fn accept(&self, context: &mut Context<'_>, volume: &Volume) -> Turn {
@@ -159,7 +163,8 @@ impl VolumeExpand {
             return self.accept(context, volume);
         }
         self.phase = Phase::Rebalance;
-        self.ask(context, volume, bricks, Action::Rebalance { name: volume.name.clone() })
+        let action = Action::Rebalance { name: volume.name.clone() };
+        Turn::Run(vec![in_cluster(volume.cluster, bricks.hosts(), action)])
     }
 
     fn proceed(
@@ -172,20 +177,20 @@ impl VolumeExpand {
         let failures = failure_texts(outcomes);
         match self.phase {
             Phase::Bricks if context.note_failure(outcomes) => Ok(self.undo(bricks)),
-            Phase::Bricks => Ok(self.add(context, volume, bricks, bricks.sets())),
+            Phase::Bricks => Ok(self.add(volume, bricks, bricks.sets())),
             Phase::Adding if context.note_failure(outcomes) => Ok(self.find_out(bricks)),
             Phase::Adding => Ok(self.added(context, volume, bricks)),
             Phase::AskSettle | Phase::UndoSettle if !failures.is_empty() => Err(failures),
             Phase::AskSettle => {
                 self.phase = Phase::Ask;
-                Ok(self.ask(context, volume, bricks, Action::ListVolumes))
+                Ok(self.ask(context, volume, bricks))
             }
             Phase::Ask => self.judge(context, volume, bricks, outcomes),
             // The volume serves all its bricks; spreading old data over them can be started by hand.
             Phase::Rebalance => Ok(self.accept(context, volume)),
             Phase::UndoSettle if self.told => {
                 self.phase = Phase::UndoAsk;
-                Ok(self.ask(context, volume, bricks, Action::ListVolumes))
+                Ok(self.ask(context, volume, bricks))
             }
             Phase::UndoSettle => Ok(self.destroy(volume, bricks)),
             Phase::UndoAsk => {
@@ -222,7 +227,7 @@ impl VolumeExpand {
             self.tries = 0;
             return Err(context.error.clone().unwrap_or_else(|| still_used(&view)));
         }
-        Ok(self.add(context, volume, bricks, missing))
+        Ok(self.add(volume, bricks, missing))
     }
 
     fn destroy(&mut self, volume: &Volume, bricks: &Bricks) -> Turn {

@@ -7,6 +7,7 @@
 
 mod cleaner;
 mod commit;
+mod host_keys;
 mod ids;
 mod requests;
 mod runner;
@@ -27,6 +28,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::executor::Executor;
 use crate::store::{Store, StoreError};
+pub use host_keys::EngineHostKeys;
 use writer::State;
 
 /// Limits and times of an [`Engine`].

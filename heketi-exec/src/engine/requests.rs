@@ -11,9 +11,9 @@ use heketi_core::inventory::{ChangeSet, Inventory, Job, JobResult, Key};
 use heketi_core::model::{EntryState, Tags};
 use heketi_core::operation::{
     Action, DeviceAdd, DeviceAddRequest, DeviceDelete, Event, Host, NodeAdd, NodeAddRequest, NodeDelete, Planned, Step,
-    StepFailure, VolumeCreate, VolumeDelete, VolumeExpand, choose_cluster,
-    choose_expansion, cluster_create, cluster_delete, cluster_flags, device_state, device_tags, explain_create,
-    explain_expansion, finished_job, node_state, node_tags,
+    StepFailure, VolumeCreate, VolumeDelete, VolumeExpand, choose_cluster, choose_expansion, cluster_create,
+    cluster_delete, cluster_flags, device_state, device_tags, explain_create, explain_expansion, finished_job,
+    node_state, node_tags,
 };
 use heketi_core::placement::{Effort, Facts};
 use heketi_core::{Error, ErrorKind, Gib};
@@ -194,8 +194,7 @@ impl Engine {
             }
             // The long look is taken on a snapshot, so that nobody waits for it.
             let (inventory, request, policy) = (self.inventory(), request.clone(), policy.clone());
-            let look =
-                move || choose_cluster(&inventory, &request, &policy, &Facts::default(), Effort::Exact, SEED);
+            let look = move || choose_cluster(&inventory, &request, &policy, &Facts::default(), Effort::Exact, SEED);
             chosen = blocking(look).await??;
         }
         Err(Error::busy())
@@ -238,9 +237,8 @@ impl Engine {
                 return Ok(queue);
             }
             let (inventory, policy) = (self.inventory(), policy.clone());
-            let look = move || {
-                choose_expansion(&inventory, id, increment, &policy, &Facts::default(), Effort::Exact, SEED)
-            };
+            let look =
+                move || choose_expansion(&inventory, id, increment, &policy, &Facts::default(), Effort::Exact, SEED);
             chosen = blocking(look).await??;
         }
         Err(Error::busy())
@@ -252,9 +250,7 @@ impl Engine {
     /// `NotFound`, `Conflict`, `CannotAllocate` with heketi v10's conflict text, `Busy`, `NotServing`.
     pub async fn volume_delete(&self, id: VolumeId) -> Result<QueueId, Error> {
         let planned = self
-            .submit_slot(|planning| {
-                VolumeDelete::plan(planning.inventory, id, planning.ids, planning.now).map(Some)
-            })
+            .submit_slot(|planning| VolumeDelete::plan(planning.inventory, id, planning.ids, planning.now).map(Some))
             .await?;
         planned.ok_or_else(Error::busy)
     }
@@ -304,7 +300,10 @@ impl Engine {
     }
 
     /// Makes a plan durable and starts its operation.
-    async fn submit(&self, planner: impl FnOnce(&mut Planning<'_>) -> Result<Planned, Error>) -> Result<QueueId, Error> {
+    async fn submit(
+        &self,
+        planner: impl FnOnce(&mut Planning<'_>) -> Result<Planned, Error>,
+    ) -> Result<QueueId, Error> {
         let planned = self.submit_where(|_| Ok(()), |planning| planner(planning).map(Some)).await?;
         planned.ok_or_else(Error::busy)
     }

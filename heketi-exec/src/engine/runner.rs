@@ -6,9 +6,9 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 use heketi_core::Error;
 use heketi_core::id::OperationId;
-use heketi_core::inventory::ChangeSet;
+use heketi_core::inventory::{Change, ChangeSet, Job, JobResult, Record};
 use heketi_core::operation::{
-    Certainty, Event, FailureKind, Next, Operation, OperationStatus, Step, StepFailure, StepOutcome, advance,
+    Advance, Certainty, Event, FailureKind, Next, Operation, OperationStatus, Step, StepFailure, StepOutcome, advance,
 };
 use tokio::sync::Semaphore;
 
@@ -49,20 +49,19 @@ impl Engine {
 
     async fn run(&self, id: OperationId, mut event: Event) -> Result<(), Error> {
         loop {
-            let next = self
+            let (operation, next, changes) = self
                 .change_durably(|planning| {
-                    let step = advance(planning.inventory, id, event, planning.now)?;
-                    Ok((step.next, step.changes))
+                    let operation = planning.inventory.operation(id).cloned();
+                    let Advance { next, changes } = advance(planning.inventory, id, event, planning.now)?;
+                    Ok(((operation, next, changes.clone()), changes))
                 })
                 .await?;
             let steps = match next {
                 Next::Run(steps) => steps,
-                Next::Finished => {
-                    tracing::info!(operation = %id, "operation finished");
-                    return Ok(());
-                }
-                Next::Suspended(why) => {
-                    tracing::warn!(operation = %id, "operation waits to be resumed: {why}");
+                ended => {
+                    if let Some(operation) = operation {
+                        log_end(&operation, &ended, &changes);
+                    }
                     return Ok(());
                 }
             };
@@ -80,7 +79,8 @@ impl Engine {
     async fn run_step(&self, id: OperationId, step: &Step) -> StepOutcome {
         let Some(host) = step.hosts.first() else { return Err(no_host(step)) };
         // gluster locks a whole cluster: commands that wait there would time out instead.
-        let cluster = step.changes_gluster.map(|cluster| lock(&self.inner.clusters).entry(cluster).or_default().clone());
+        let cluster =
+            step.changes_gluster.map(|cluster| lock(&self.inner.clusters).entry(cluster).or_default().clone());
         let _cluster = match &cluster {
             Some(cluster) => Some(cluster.lock().await),
             None => None,
@@ -117,6 +117,22 @@ impl Engine {
         if let Err(error) = marked.await {
             tracing::error!(operation = %id, "operation cannot be marked failed: {error}");
         }
+    }
+}
+
+/// The one line an administrator reads about an operation.
+fn log_end(operation: &Operation, ended: &Next, changes: &ChangeSet) {
+    let id = operation.id;
+    let failed = changes.iter().find_map(|change| match change {
+        Change::Put(Record::Job(Job { result: Some(JobResult::Failed(text)), .. })) => Some(text.as_str()),
+        _ => None,
+    });
+    match (ended, failed) {
+        (Next::Suspended(why), _) => {
+            tracing::error!(operation = %id, "Could not {} nor undo it; it is resumed later: {why}", operation.describe(false));
+        }
+        (_, Some(text)) => tracing::error!(operation = %id, "Could not {}: {text}", operation.describe(false)),
+        (_, None) => tracing::info!(operation = %id, "{}", operation.describe(true)),
     }
 }
 

@@ -76,12 +76,8 @@ impl Engine {
         if let Some(why) = &state.broken {
             return Err(not_serving(format!("the store failed: {why}")));
         }
-        let mut planning = Planning {
-            inventory: &state.inventory,
-            ids: &mut state.ids,
-            now: now(),
-            tracked: &mut state.tracked,
-        };
+        let mut planning =
+            Planning { inventory: &state.inventory, ids: &mut state.ids, now: now(), tracked: &mut state.tracked };
         let (value, changes) = planner(&mut planning)?;
         if changes.is_empty() {
             return Ok(Applied { value, durable: None });

@@ -41,7 +41,8 @@ impl SimCluster {
         let lines = [
             format!("mkdir -p {mount_point}"),
             format!(
-                "/usr/sbin/lvm lvcreate -qq --autobackup=n --poolmetadataspare {spare} --poolmetadatasize {}K --chunksize 256K --size {}K --thin {vg}/{thin_pool} --virtualsize {}K --name {lv}",
+                "/usr/sbin/lvm lvcreate -qq --autobackup=n --poolmetadataspare {spare} --poolmetadatasize {}K \
+                     --chunksize 256K --size {}K --thin {vg}/{thin_pool} --virtualsize {}K --name {lv}",
                 brick.metadata_size.0, brick.pool_size.0, brick.size.0
             ),
             format!("mkfs.xfs {inodes} -n size=8192 {device}"),

@@ -39,7 +39,8 @@ impl Node {
                 None => fail(1, format!("chmod: cannot access '{path}': No such file or directory")),
             },
             Command::ListOpenFiles { path } if in_use(self, path) || self.busy.contains(path) => ok(format!(
-                "COMMAND    PID USER   FD   TYPE DEVICE SIZE/OFF NODE NAME\nglusterfs 4711 root  cwd    DIR  253,4       19  128 {path}\n"
+                "COMMAND    PID USER   FD   TYPE DEVICE SIZE/OFF NODE NAME\nglusterfs 4711 \
+                     root  cwd    DIR  253,4       19  128 {path}\n"
             )),
             Command::ListOpenFiles { .. } => Output { status: 1, ..Output::default() },
             other => fail(127, format!("{other:?} is no file system command")),
@@ -106,7 +107,8 @@ impl Node {
             return fail(
                 1,
                 format!(
-                    "mkfs.xfs: {device} appears to contain an existing filesystem (xfs).\nmkfs.xfs: Use the -f option to force overwrite."
+                    "mkfs.xfs: {device} appears to contain an existing filesystem (xfs).\nmkfs.xfs: Use the -f \
+                         option to force overwrite."
                 ),
             );
         }
@@ -174,7 +176,8 @@ impl Node {
         let Some(volume) = self.lv_mut(&vg, &lv) else { return refused("no such device.") };
         if volume.fs.is_none() {
             return refused(&format!(
-                "wrong fs type, bad option, bad superblock on {device}, missing codepage or helper program, or other error."
+                "wrong fs type, bad option, bad superblock on {device}, missing codepage or helper program, or \
+                     other error."
             ));
         }
         volume.mounts += 1;

@@ -155,7 +155,9 @@ impl State {
         let holds_bricks = |volume: &super::volume::Volume| volume.bricks.iter().any(|b| b.node == other);
         if self.pools[pool].volumes.values().any(holds_bricks) {
             return Err(format!(
-                "Peer {host} hosts one or more bricks. If the peer is in not recoverable state then use either replace-brick or remove-brick command with force to remove all bricks from the peer and attempt the peer detach again."
+                "Peer {host} hosts one or more bricks. If the peer is in not recoverable state then use either \
+                     replace-brick or remove-brick command with force to remove all bricks from the peer and \
+                     attempt the peer detach again."
             ));
         }
         if self.pools[pool].members.iter().any(|member| !self.connected(at, *member)) {
@@ -222,7 +224,10 @@ impl State {
                 text.push_str(&format!(
                     "Brick {full}\nStatus: Transport endpoint is not connected\nNumber of entries: -\n\n"
                 ));
-                body.push_str("<brick hostUuid=\"-\"><name>information not available</name><status>Transport endpoint is not connected</status><numberOfEntries>-</numberOfEntries></brick>");
+                body.push_str(
+                    "<brick hostUuid=\"-\"><name>information not available</name><status>Transport \
+                     endpoint is not connected</status><numberOfEntries>-</numberOfEntries></brick>",
+                );
             }
         }
         body.push_str("</bricks></healInfo>");

@@ -34,12 +34,14 @@ fn label_refused(disk: &SimDisk, device: &str) -> Option<String> {
     }
     if let Some(vg) = disk.vg() {
         return Some(format!(
-            "  Can't initialize physical volume \"{device}\" of volume group \"{vg}\" without -ff\n  {device}: physical volume not initialized."
+            "  Can't initialize physical volume \"{device}\" of volume group \"{vg}\" without -ff\n  {device}: \
+                 physical volume not initialized."
         ));
     }
     disk.signature.as_ref().map(|kind| {
         format!(
-            "  WARNING: {kind} signature detected on {device} at offset 1080. Wipe it? [y/n]: [n]\n  Aborted wiping of {kind}.\n  1 existing signature left on the device.\n  Aborting pvcreate on {device}."
+            "  WARNING: {kind} signature detected on {device} at offset 1080. Wipe it? [y/n]: [n]\n  Aborted \
+                 wiping of {kind}.\n  1 existing signature left on the device.\n  Aborting pvcreate on {device}."
         )
     })
 }
@@ -66,7 +68,9 @@ impl Node {
             return fail(
                 REFUSED,
                 format!(
-                    "  PV {device} is used by VG {vg} so please use vgreduce first.\n  (If you are certain you need pvremove, then confirm by using --force twice.)\n  {device}: physical volume label not removed."
+                    "  PV {device} is used by VG {vg} so please use vgreduce first.\n  (If you are certain you \
+                         need pvremove, then confirm by using --force twice.)\n  {device}: physical volume label \
+                         not removed."
                 ),
             );
         }
@@ -89,7 +93,8 @@ impl Node {
             return fail(
                 REFUSED,
                 format!(
-                    "  Physical volume '{device}' is already in volume group '{other}'\n  Unable to add physical volume '{device}' to volume group '{vg}'"
+                    "  Physical volume '{device}' is already in volume group '{other}'\n  Unable to add physical \
+                         volume '{device}' to volume group '{vg}'"
                 ),
             );
         }
@@ -104,7 +109,8 @@ impl Node {
             return fail(
                 REFUSED,
                 format!(
-                    "  Physical volume {device} too small.\n  Unable to add physical volume '{device}' to volume group '{vg}'"
+                    "  Physical volume {device} too small.\n  Unable to add physical volume '{device}' to volume \
+                         group '{vg}'"
                 ),
             );
         }
@@ -171,7 +177,8 @@ impl Node {
             _ => {
                 return fail(
                     3,
-                    "  Command does not accept this combination of options.\n  Run `lvcreate --help' for more information.",
+                    "  Command does not accept this combination of options.\n  Run `lvcreate --help' for more \
+                         information.",
                 );
             }
         }

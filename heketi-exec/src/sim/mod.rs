@@ -24,6 +24,7 @@
 mod adopt;
 mod args;
 mod block;
+mod bricks;
 mod clones;
 mod command;
 mod disk;
@@ -32,6 +33,7 @@ mod filesystem;
 mod gluster;
 mod gluster_command;
 mod lvm;
+mod mock;
 mod node;
 mod picture;
 mod report;
@@ -50,6 +52,7 @@ use std::time::Duration;
 
 pub use disk::SimDisk;
 pub use faults::{Callback, Effect, Fault, LineRecord, Matcher, Predicate, RandomFaults, StopPoint, When};
+pub use mock::MockExecutor;
 pub use picture::{NodeSnapshot, PoolSnapshot, SimSnapshot, VolumeGroupSnapshot, VolumeSnapshot};
 pub use runner::SimRunner;
 

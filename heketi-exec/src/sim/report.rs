@@ -41,7 +41,8 @@ impl Node {
             Err(mut output) => {
                 if report.json {
                     output.stdout = format!(
-                        "  {{\n      \"report\": [\n          {{\n              \"{}\": [\n              ]\n          }}\n      ]\n  }}\n",
+                        "  {{\n      \"report\": [\n          {{\n              \"{}\": \
+                             [\n              ]\n          }}\n      ]\n  }}\n",
                         key(report.kind)
                     );
                 }

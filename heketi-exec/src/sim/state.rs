@@ -124,7 +124,8 @@ fn service(node: &Node, unit: &str, verbose: bool) -> Output {
     if verbose {
         let detail = if node.glusterd { "active (running)" } else { "inactive (dead)" };
         output.stdout = format!(
-            "● glusterd.service - GlusterFS, a clustered file-system server\n     Loaded: loaded (/lib/systemd/system/glusterd.service; enabled; preset: enabled)\n     Active: {detail}\n"
+            "● glusterd.service - GlusterFS, a clustered file-system server\n     Loaded: loaded \
+                 (/lib/systemd/system/glusterd.service; enabled; preset: enabled)\n     Active: {detail}\n"
         );
     }
     output

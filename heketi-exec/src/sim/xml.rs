@@ -11,7 +11,8 @@ pub(super) fn document(ret: i32, errno: i32, error: &str, body: &str) -> String 
         if error.is_empty() { "<opErrstr/>".to_owned() } else { format!("<opErrstr>{}</opErrstr>", escape(error)) };
     let errno = if ret == 0 { 0 } else { errno };
     format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n<cliOutput><opRet>{ret}</opRet><opErrno>{errno}</opErrno>{error}{body}</cliOutput>\n"
+        "<?xml version=\"1.0\" encoding=\"UTF-8\" \
+             standalone=\"yes\"?>\n<cliOutput><opRet>{ret}</opRet><opErrno>{errno}</opErrno>{error}{body}</cliOutput>\n"
     )
 }
 

@@ -158,7 +158,11 @@ async fn a_kill_at_every_commit_leaves_nothing_behind() {
                 store.dies_at.store(commit, Ordering::SeqCst);
                 run(&engine, tested).await;
                 drop(engine);
-                let context = format!("{tested:?} killed at commit {} ({})", commit - first, if after { "after" } else { "before" });
+                let context = format!(
+                    "{tested:?} killed at commit {} ({})",
+                    commit - first,
+                    if after { "after" } else { "before" }
+                );
                 let engine = restart(&sim, store.under.clone(), &context).await;
                 check_outcome(&engine, tested, &context);
             }

@@ -69,7 +69,9 @@ async fn lack_of_space_is_explained_device_by_device() {
     let error = engine.volume_create(replica3(500)).await.unwrap_err();
     assert_eq!((error.kind(), error.text()), (ErrorKind::CannotAllocate, "No space"));
     let told = error.explanation().join("\n");
-    for word in ["/dev/sdb on n1", "needs more than", "3 bricks on 3 different nodes", "The largest size that fits now is"] {
+    for word in
+        ["/dev/sdb on n1", "needs more than", "3 bricks on 3 different nodes", "The largest size that fits now is"]
+    {
         assert!(told.contains(word), "{word} is missing in\n{told}");
     }
     let largest: u64 = told.rsplit(" is ").next().unwrap().split(' ').next().unwrap().parse().unwrap();

@@ -1,2 +1,8 @@
-//! Binary.
-fn main() {}
+//! The heketi server.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    heketi_http::app::run(std::env::args_os())
+}

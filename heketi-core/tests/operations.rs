@@ -1,0 +1,363 @@
+//! Whole operations over fake nodes with one and two mishaps, a fault or a kill, at every place.
+
+mod support;
+
+use heketi_core::api::CheckedVolumeCreate;
+use heketi_core::id::{ClusterId, NodeId, VolumeId};
+use heketi_core::inventory::{Inventory, JobResult};
+use heketi_core::model::{Durability, EntryState, HostNames, Tags};
+use heketi_core::operation::{
+    DeviceAdd, DeviceAddRequest, DeviceDelete, GlusterBrick, NodeAdd, NodeAddRequest, NodeDelete, Planned,
+    VolumeCreate, VolumeDelete, VolumeExpand, choose_cluster, choose_expansion, cluster_create, device_state,
+};
+use heketi_core::placement::{Effort, Facts, Policy};
+use heketi_core::{ErrorKind, Gib};
+use support::NOW;
+use support::drive::{Mishaps, World};
+use support::fake::{Fake, FakeVolume, Fault};
+
+type Plan = fn(&mut World) -> Planned;
+
+fn first_cluster(world: &World) -> ClusterId {
+    world.inventory.clusters().next().unwrap().id
+}
+
+fn node_named(inventory: &Inventory, storage: &str) -> NodeId {
+    inventory.node_with_host(storage).unwrap()
+}
+
+fn add_node(world: &mut World, i: usize) -> Planned {
+    let hostnames = HostNames { manage: vec![format!("m{i}")], storage: vec![format!("s{i}")] };
+    let request = NodeAddRequest { cluster: first_cluster(world), zone: i as i64, hostnames, tags: Tags::new() };
+    NodeAdd::plan(&world.inventory, request, &mut world.ids, NOW).unwrap()
+}
+
+fn add_device(world: &mut World, i: usize, name: &str) -> Planned {
+    let node = node_named(&world.inventory, &format!("s{i}"));
+    let request = DeviceAddRequest { node, name: name.into(), tags: Tags::new(), destroy_data: false };
+    DeviceAdd::plan(&world.inventory, request, &mut world.ids, NOW).unwrap()
+}
+
+/// Bricks of at most 5 GiB: the volume has two sets.
+fn policy() -> Policy {
+    Policy { brick_max: Gib(5).kib(), ..Policy::default() }
+}
+
+fn request() -> CheckedVolumeCreate {
+    support::volume(10, Durability::Replicate { replica: 3 })
+}
+
+fn create(world: &mut World, request: &CheckedVolumeCreate) -> Planned {
+    let (inventory, policy) = (&world.inventory, policy());
+    let chosen = choose_cluster(inventory, request, &policy, &Facts::default(), Effort::Exact, 0).unwrap().unwrap();
+    VolumeCreate::plan(inventory, request, &chosen, &policy, &mut world.ids, NOW).unwrap().unwrap()
+}
+
+fn only_volume(world: &World) -> VolumeId {
+    world.inventory.volumes().next().unwrap().id
+}
+
+fn expand(world: &mut World) -> Planned {
+    let (inventory, policy, volume) = (&world.inventory, policy(), only_volume(world));
+    let choice = choose_expansion(inventory, volume, Gib(10), &policy, &Facts::default(), Effort::Exact, 0);
+    let choice = choice.unwrap().unwrap();
+    VolumeExpand::plan(inventory, volume, Gib(10), &choice, &policy, &mut world.ids, NOW).unwrap().unwrap()
+}
+
+/// Three nodes with a device each, and a fourth without one that comes last in every list of hosts.
+fn base() -> World {
+    let mut world = World::new(Inventory::default(), Fake::with_nodes(&["s0", "s1", "s2", "s3", "s4"]));
+    let (_, changes) = cluster_create(true, true, &mut world.ids);
+    world.inventory.apply(&changes).unwrap();
+    for i in 0..4 {
+        let planned = add_node(&mut world, i);
+        assert!(matches!(world.run(&planned), JobResult::Node(_)));
+    }
+    for i in 0..3 {
+        let planned = add_device(&mut world, i, "/dev/sda");
+        assert_eq!(world.run(&planned), JobResult::Done);
+    }
+    assert_eq!(world.differences(), Vec::<String>::new());
+    fresh(world)
+}
+
+fn with_volume() -> World {
+    let mut world = base();
+    let planned = create(&mut world, &request());
+    assert!(matches!(world.run(&planned), JobResult::Volume(_)));
+    assert_eq!(world.differences(), Vec::<String>::new());
+    fresh(world)
+}
+
+/// A device that may be deleted.
+fn with_failed_device() -> World {
+    let mut world = base();
+    let device = world.inventory.devices().next().unwrap().id;
+    for state in [EntryState::Offline, EntryState::Failed] {
+        let changes = device_state(&world.inventory, device, state).unwrap();
+        world.inventory.apply(&changes).unwrap();
+    }
+    world
+}
+
+/// The world with counters at zero.
+fn fresh(world: World) -> World {
+    World { mishaps: Mishaps::default(), steps: Vec::new(), points: 0, log: Vec::new(), ..world }
+}
+
+fn run(before: &World, plan: Plan, mishaps: &Mishaps) -> (World, JobResult) {
+    let mut world = before.clone();
+    world.mishaps = mishaps.clone();
+    let planned = plan(&mut world);
+    let result = world.run(&planned);
+    (world, result)
+}
+
+/// May an operation that failed leave these differences behind?
+type Excuse = fn(&World, &[String]) -> bool;
+
+/// Checks how a run ended: done or undone, and the nodes agree. Returns whether it needed an excuse.
+fn judge(before: &World, done: &World, world: &World, result: &JobResult, mishaps: &Mishaps, excuse: Excuse) -> bool {
+    let tell = || format!("after {mishaps:?}, ended with {result:?}:\n{:#?}", world.log);
+    let failed = matches!(result, JobResult::Failed(_));
+    let expected = if failed { before } else { done };
+    assert!(world.records() == expected.records(), "neither done nor undone {}", tell());
+    let differences = world.differences();
+    let excused = !differences.is_empty();
+    assert!(!excused || (failed && excuse(world, &differences)), "{differences:#?} {}", tell());
+    excused
+}
+
+/// Runs an operation with every single mishap and every pair of them.
+fn torture(name: &str, before: &World, plan: Plan, excuse: Excuse) {
+    let (done, result) = run(before, plan, &Mishaps::default());
+    assert!(!matches!(result, JobResult::Failed(_)), "{name}: {result:?}");
+    assert_eq!(done.differences(), Vec::<String>::new(), "{name}");
+    let mut runs = 0;
+    let mut attempt = |mishaps: &Mishaps| {
+        runs += 1;
+        let (world, result) = run(before, plan, mishaps);
+        let excused = judge(before, &done, &world, &result, mishaps, excuse);
+        // A client that tries again in a healthy cluster succeeds, whatever was left behind.
+        if excused || (mishaps.faults.len() + mishaps.kills.len() == 1 && matches!(result, JobResult::Failed(_))) {
+            let mut again = fresh(world.clone());
+            let planned = plan(&mut again);
+            let result = again.run(&planned);
+            assert!(!matches!(result, JobResult::Failed(_)), "{name}: again after {mishaps:?}: {result:?}");
+            assert_eq!(again.differences(), Vec::<String>::new(), "{name}: again after {mishaps:?}");
+        }
+        world
+    };
+    let mut single = 0;
+    let mut double = 0;
+    for first in mishaps_from(&Mishaps::default(), &done) {
+        let after_one = attempt(&first);
+        single += 1;
+        for second in mishaps_from(&first, &after_one) {
+            attempt(&second);
+            double += 1;
+        }
+    }
+    println!("{name}: {} steps, {single} single fault points, {double} pairs, {runs} runs", done.steps.len());
+}
+
+/// One mishap more, at every place of `run` after those it already had.
+fn mishaps_from(so_far: &Mishaps, run: &World) -> Vec<Mishaps> {
+    let first_step = so_far.faults.keys().max().map_or(0, |last| last + 1);
+    let first_point = so_far.kills.iter().max().map_or(0, |last| last + 1);
+    let mut all = Vec::new();
+    for (i, question) in run.steps.iter().enumerate().skip(first_step) {
+        let kinds: &[Fault] = if *question { &Fault::OF_QUESTIONS } else { &Fault::ALL };
+        for kind in kinds {
+            let mut mishaps = so_far.clone();
+            mishaps.faults.insert(i, *kind);
+            all.push(mishaps);
+        }
+    }
+    for point in first_point..run.points {
+        let mut mishaps = so_far.clone();
+        mishaps.kills.insert(point);
+        all.push(mishaps);
+    }
+    all
+}
+
+fn no_excuse(_: &World, _: &[String]) -> bool {
+    false
+}
+
+#[test]
+fn node_add() {
+    torture(
+        "node add",
+        &base(),
+        |world| add_node(world, 4),
+        |world, differences| {
+            // gluster may refuse to give a peer back; it holds nothing of heketi's, and adding it again works.
+            differences.iter().all(|it| it.contains("is in a pool"))
+                && world.log.iter().any(|it| it.starts_with("detach"))
+        },
+    );
+}
+
+#[test]
+fn node_delete() {
+    let plan = |world: &mut World| {
+        let node = node_named(&world.inventory, "s3");
+        NodeDelete::plan(&world.inventory, node, &mut world.ids, NOW).unwrap()
+    };
+    torture("node delete", &base(), plan, no_excuse);
+}
+
+#[test]
+fn device_add() {
+    torture("device add", &base(), |world| add_device(world, 1, "/dev/sdb"), no_excuse);
+}
+
+#[test]
+fn device_delete() {
+    let plan = |world: &mut World| {
+        let device = world.inventory.devices().find(|device| device.state == EntryState::Failed).unwrap().id;
+        DeviceDelete::plan(&world.inventory, device, false, &mut world.ids, NOW).unwrap()
+    };
+    torture("device delete", &with_failed_device(), plan, |_, differences| {
+        // The node answered that it cannot: the device stays, failed and without bricks, to be deleted again.
+        differences.iter().all(|it| it.starts_with("group") || it.starts_with("a physical volume"))
+    });
+}
+
+#[test]
+fn volume_create() {
+    torture("volume create", &base(), |world| create(world, &request()), no_excuse);
+}
+
+#[test]
+fn volume_expand() {
+    torture("volume expand", &with_volume(), expand, no_excuse);
+}
+
+#[test]
+fn volume_delete() {
+    torture("volume delete", &with_volume(), delete, no_excuse);
+}
+
+/// Somebody's volume has the name of the one to create: creating fails, and theirs is left alone.
+#[test]
+fn a_foreign_volume_of_the_same_name_stays() {
+    let mut before = base();
+    let bricks = vec![GlusterBrick { host: "s3".into(), path: "/theirs".into() }];
+    let pool = before.fake.nodes["s0"].pool;
+    let theirs = FakeVolume { started: true, bricks };
+    before.fake.volumes.insert((pool, "foreign".into()), theirs.clone());
+    let plan = |world: &mut World| {
+        let request = CheckedVolumeCreate { name: Some("foreign".into()), ..request() };
+        create(world, &request)
+    };
+    let (undone, result) = run(&before, plan, &Mishaps::default());
+    assert!(matches!(result, JobResult::Failed(_)));
+    for mishaps in mishaps_from(&Mishaps::default(), &undone) {
+        let (world, result) = run(&before, plan, &mishaps);
+        judge(&before, &undone, &world, &result, &mishaps, no_excuse);
+        assert_eq!(world.fake.volumes, before.fake.volumes, "{mishaps:?}");
+    }
+}
+
+/// add-brick that took effect is kept, whatever it answered.
+#[test]
+fn an_expansion_that_took_effect_goes_forward() {
+    let before = with_volume();
+    for fault in [Fault::FailedHalf, Fault::FailedAfter, Fault::UnknownHalf, Fault::UnknownAfter, Fault::Late] {
+        let adding = 6;
+        let (world, result) = run(&before, expand, &Mishaps { faults: [(adding, fault)].into(), ..Mishaps::default() });
+        assert!(world.log[adding].starts_with("add bricks"), "{:#?}", world.log);
+        assert!(matches!(result, JobResult::Volume(_)), "{fault:?}: {result:?}");
+        assert_eq!(world.differences(), Vec::<String>::new(), "{fault:?}");
+        assert_eq!(world.inventory.volumes().next().unwrap().size, Gib(20));
+    }
+}
+
+fn delete(world: &mut World) -> Planned {
+    let volume = only_volume(world);
+    VolumeDelete::plan(&world.inventory, volume, &mut world.ids, NOW).unwrap()
+}
+
+/// gluster does not delete the volume: it is started again, and clients see it.
+#[test]
+fn a_volume_that_gluster_keeps_stays_started_and_visible() {
+    let before = with_volume();
+    for fault in [Fault::NotStarted, Fault::FailedBefore, Fault::FailedHalf, Fault::UnknownBefore, Fault::UnknownHalf] {
+        let (world, result) = run(&before, delete, &Mishaps { faults: [(1, fault)].into(), ..Mishaps::default() });
+        assert!(matches!(result, JobResult::Failed(_)), "{fault:?}");
+        assert_eq!(world.records(), before.records());
+        assert_eq!(world.differences(), Vec::<String>::new(), "{fault:?}");
+    }
+}
+
+/// A node that has left the pool answers for a pool of its own, where no volume uses any brick. It must not
+/// be believed, however little the others answer.
+#[test]
+fn a_node_that_leaves_is_not_asked_about_volumes() {
+    let mut world = with_volume();
+    let leaving = node_named(&world.inventory, "s3");
+    let planned = NodeDelete::plan(&world.inventory, leaving, &mut world.ids, NOW).unwrap();
+    world.inventory.apply(&planned.changes).unwrap();
+    world.fake.down = ["s0", "s1", "s2"].map(String::from).into();
+    world.fake.nodes.get_mut("s3").unwrap().pool = 99;
+    let planned = delete(&mut world);
+    assert!(matches!(world.run(&planned), JobResult::Failed(_)));
+    assert_eq!(world.inventory.bricks().count(), 6);
+}
+
+/// The node that probes a new one stays until that is over, and a node that leaves probes nobody.
+#[test]
+fn the_last_member_stays_while_a_node_joins() {
+    let mut world = World::new(Inventory::default(), Fake::with_nodes(&["s0", "s1"]));
+    let (_, changes) = cluster_create(true, true, &mut world.ids);
+    world.inventory.apply(&changes).unwrap();
+    let planned = add_node(&mut world, 0);
+    world.run(&planned);
+    let only = node_named(&world.inventory, "s0");
+
+    let mut joining = world.clone();
+    let planned = add_node(&mut joining, 1);
+    joining.inventory.apply(&planned.changes).unwrap();
+    let refused = NodeDelete::plan(&joining.inventory, only, &mut joining.ids, NOW).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Conflict);
+
+    let planned = NodeDelete::plan(&world.inventory, only, &mut world.ids, NOW).unwrap();
+    world.inventory.apply(&planned.changes).unwrap();
+    let hostnames = HostNames { manage: vec!["m1".into()], storage: vec!["s1".into()] };
+    let request = NodeAddRequest { cluster: first_cluster(&world), zone: 1, hostnames, tags: Tags::new() };
+    let refused = NodeAdd::plan(&world.inventory, request, &mut world.ids, NOW).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Conflict);
+}
+
+/// Two nodes that leave at once also leave each other.
+#[test]
+fn the_last_two_nodes_part() {
+    let mut world = World::new(Inventory::default(), Fake::with_nodes(&["s0", "s1"]));
+    let (_, changes) = cluster_create(true, true, &mut world.ids);
+    world.inventory.apply(&changes).unwrap();
+    for i in 0..2 {
+        let planned = add_node(&mut world, i);
+        world.run(&planned);
+    }
+    let nodes: Vec<NodeId> = world.inventory.nodes().map(|node| node.id).collect();
+    let plan = |world: &mut World, id| NodeDelete::plan(&world.inventory, id, &mut world.ids, NOW).unwrap();
+    let first = plan(&mut world, nodes[0]);
+    world.inventory.apply(&first.changes).unwrap();
+    let second = plan(&mut world, nodes[1]);
+    assert_eq!(world.run(&second), JobResult::Done);
+    assert_ne!(world.fake.nodes["s0"].pool, world.fake.nodes["s1"].pool);
+}
+
+/// A device that is being deleted cannot come back before that is over.
+#[test]
+fn a_device_that_leaves_keeps_its_state() {
+    let mut world = with_failed_device();
+    let device = world.inventory.devices().find(|device| device.state == EntryState::Failed).unwrap().id;
+    let planned = DeviceDelete::plan(&world.inventory, device, false, &mut world.ids, NOW).unwrap();
+    world.inventory.apply(&planned.changes).unwrap();
+    let refused = device_state(&world.inventory, device, EntryState::Offline).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Conflict);
+}

@@ -1,0 +1,100 @@
+use heketi_core::api::{
+    DisperseInfo, DurabilityInfo, ReplicateInfo, SnapshotRequest, VolumeCreateRequest, VolumeExpandRequest,
+};
+use heketi_core::id::VolumeId;
+
+use super::args::{VolumeCommand, VolumeCreate};
+use super::{CliError, Session, id, persistent_volume, text};
+
+const MISSING: &str = "Volume id missing";
+
+pub(super) async fn run(mut session: Session<'_>, command: Option<VolumeCommand>) -> Result<(), CliError> {
+    match command {
+        Some(VolumeCommand::Create(options)) => create(session, &options).await,
+        Some(VolumeCommand::List { .. }) => list(session).await,
+        Some(VolumeCommand::Info(object)) => {
+            let volume = session.client.volume_info(id(object.id.as_deref(), MISSING)?).await?;
+            session.show(&volume, text::volume)
+        }
+        Some(VolumeCommand::Delete(object)) => {
+            let volume: VolumeId = id(object.id.as_deref(), MISSING)?;
+            session.client.volume_delete(volume).await?;
+            session.print(&format!("Volume {volume} deleted\n"))
+        }
+        Some(VolumeCommand::Expand { object, volume, expand_size }) => {
+            if expand_size == 0 {
+                return Err(CliError::new("Missing volume amount to expand"));
+            }
+            let named = Some(volume.as_str()).filter(|text| !text.is_empty()).or(object.id.as_deref());
+            let volume: VolumeId = id(named, "Missing volume id")?;
+            let volume = session.client.volume_expand(volume, &VolumeExpandRequest { expand_size }).await?;
+            session.show(&volume, text::volume)
+        }
+        Some(VolumeCommand::Other(_)) | None => Ok(()),
+    }
+}
+
+async fn create(mut session: Session<'_>, options: &VolumeCreate) -> Result<(), CliError> {
+    if options.size == 0 {
+        return Err(CliError::new("Missing volume size"));
+    }
+    if options.persistent_volume && options.persistent_volume_endpoint.is_empty() {
+        writeln!(session.err, "--persistent-volume-endpoint must be provided when using --persistent-volume")?;
+        return Err(CliError::new("Missing endpoint"));
+    }
+    let volume = session.client.volume_create(&request(options)).await?;
+    if options.persistent_volume {
+        let json = persistent_volume::json(&volume, &options.persistent_volume_endpoint);
+        return session.print(&format!("{json}\n"));
+    }
+    let file = &options.persistent_volume_file;
+    if !file.is_empty() {
+        let endpoint = match options.persistent_volume_endpoint.as_str() {
+            "" => "TYPE ENDPOINT HERE",
+            endpoint => endpoint,
+        };
+        if let Err(error) = std::fs::write(file, persistent_volume::json(&volume, endpoint)) {
+            writeln!(session.err, "Unable to write to file {file}")?;
+            return Err(CliError(format!("open {file}: {error}; the volume {} was created", volume.id)));
+        }
+        return Ok(());
+    }
+    session.show(&volume, text::volume)
+}
+
+fn request(options: &VolumeCreate) -> VolumeCreateRequest {
+    let list = |text: &str| match text {
+        "" => Vec::new(),
+        text => text.split(',').map(str::to_owned).collect(),
+    };
+    let snapshot = match options.snapshot_factor > 1.0 {
+        true => SnapshotRequest { enable: true, factor: options.snapshot_factor },
+        false => SnapshotRequest::default(),
+    };
+    VolumeCreateRequest {
+        size: options.size,
+        clusters: list(&options.clusters),
+        name: options.name.clone(),
+        durability: DurabilityInfo {
+            kind: options.durability.clone(),
+            replicate: ReplicateInfo { replica: options.replica },
+            disperse: DisperseInfo { data: options.disperse_data, redundancy: options.redundancy },
+        },
+        gid: options.gid,
+        glustervolumeoptions: list(&options.gluster_volume_options),
+        block: options.block,
+        snapshot,
+    }
+}
+
+async fn list(mut session: Session<'_>) -> Result<(), CliError> {
+    let list = session.client.volume_list().await?;
+    if session.json {
+        return session.show(&list, |_| String::new());
+    }
+    for id in list.volumes {
+        let volume = session.client.volume_info(id).await?;
+        session.print(&text::volume_line(&volume))?;
+    }
+    Ok(())
+}
