@@ -3,107 +3,19 @@
 mod support;
 
 use heketi_core::api::CheckedVolumeCreate;
-use heketi_core::id::{ClusterId, NodeId, VolumeId};
+use heketi_core::id::NodeId;
 use heketi_core::inventory::{Inventory, JobResult};
-use heketi_core::model::{Durability, EntryState, HostNames, Tags};
+use heketi_core::model::{EntryState, HostNames, Tags};
 use heketi_core::operation::{
-    DeviceAdd, DeviceAddRequest, DeviceDelete, GlusterBrick, NodeAdd, NodeAddRequest, NodeDelete, Planned,
-    VolumeCreate, VolumeDelete, VolumeExpand, choose_cluster, choose_expansion, cluster_create, device_state,
+    GlusterBrick, NodeAdd, NodeAddRequest, NodeDelete, Planned, cluster_create, device_state,
 };
-use heketi_core::placement::{Effort, Facts, Policy};
 use heketi_core::{ErrorKind, Gib};
 use support::NOW;
 use support::drive::{Mishaps, World};
 use support::fake::{Fake, FakeVolume, Fault};
+use support::plans::*;
 
 type Plan = fn(&mut World) -> Planned;
-
-fn first_cluster(world: &World) -> ClusterId {
-    world.inventory.clusters().next().unwrap().id
-}
-
-fn node_named(inventory: &Inventory, storage: &str) -> NodeId {
-    inventory.node_with_host(storage).unwrap()
-}
-
-fn add_node(world: &mut World, i: usize) -> Planned {
-    let hostnames = HostNames { manage: vec![format!("m{i}")], storage: vec![format!("s{i}")] };
-    let request = NodeAddRequest { cluster: first_cluster(world), zone: i as i64, hostnames, tags: Tags::new() };
-    NodeAdd::plan(&world.inventory, request, &mut world.ids, NOW).unwrap()
-}
-
-fn add_device(world: &mut World, i: usize, name: &str) -> Planned {
-    let node = node_named(&world.inventory, &format!("s{i}"));
-    let request = DeviceAddRequest { node, name: name.into(), tags: Tags::new(), destroy_data: false };
-    DeviceAdd::plan(&world.inventory, request, &mut world.ids, NOW).unwrap()
-}
-
-/// Bricks of at most 5 GiB: the volume has two sets.
-fn policy() -> Policy {
-    Policy { brick_max: Gib(5).kib(), ..Policy::default() }
-}
-
-fn request() -> CheckedVolumeCreate {
-    support::volume(10, Durability::Replicate { replica: 3 })
-}
-
-fn create(world: &mut World, request: &CheckedVolumeCreate) -> Planned {
-    let (inventory, policy) = (&world.inventory, policy());
-    let chosen = choose_cluster(inventory, request, &policy, &Facts::default(), Effort::Exact, 0).unwrap().unwrap();
-    VolumeCreate::plan(inventory, request, &chosen, &policy, &mut world.ids, NOW).unwrap().unwrap()
-}
-
-fn only_volume(world: &World) -> VolumeId {
-    world.inventory.volumes().next().unwrap().id
-}
-
-fn expand(world: &mut World) -> Planned {
-    let (inventory, policy, volume) = (&world.inventory, policy(), only_volume(world));
-    let choice = choose_expansion(inventory, volume, Gib(10), &policy, &Facts::default(), Effort::Exact, 0);
-    let choice = choice.unwrap().unwrap();
-    VolumeExpand::plan(inventory, volume, Gib(10), &choice, &policy, &mut world.ids, NOW).unwrap().unwrap()
-}
-
-/// Three nodes with a device each, and a fourth without one that comes last in every list of hosts.
-fn base() -> World {
-    let mut world = World::new(Inventory::default(), Fake::with_nodes(&["s0", "s1", "s2", "s3", "s4"]));
-    let (_, changes) = cluster_create(true, true, &mut world.ids);
-    world.inventory.apply(&changes).unwrap();
-    for i in 0..4 {
-        let planned = add_node(&mut world, i);
-        assert!(matches!(world.run(&planned), JobResult::Node(_)));
-    }
-    for i in 0..3 {
-        let planned = add_device(&mut world, i, "/dev/sda");
-        assert_eq!(world.run(&planned), JobResult::Done);
-    }
-    assert_eq!(world.differences(), Vec::<String>::new());
-    fresh(world)
-}
-
-fn with_volume() -> World {
-    let mut world = base();
-    let planned = create(&mut world, &request());
-    assert!(matches!(world.run(&planned), JobResult::Volume(_)));
-    assert_eq!(world.differences(), Vec::<String>::new());
-    fresh(world)
-}
-
-/// A device that may be deleted.
-fn with_failed_device() -> World {
-    let mut world = base();
-    let device = world.inventory.devices().next().unwrap().id;
-    for state in [EntryState::Offline, EntryState::Failed] {
-        let changes = device_state(&world.inventory, device, state).unwrap();
-        world.inventory.apply(&changes).unwrap();
-    }
-    world
-}
-
-/// The world with counters at zero.
-fn fresh(world: World) -> World {
-    World { mishaps: Mishaps::default(), steps: Vec::new(), points: 0, log: Vec::new(), ..world }
-}
 
 fn run(before: &World, plan: Plan, mishaps: &Mishaps) -> (World, JobResult) {
     let mut world = before.clone();
@@ -202,11 +114,7 @@ fn node_add() {
 
 #[test]
 fn node_delete() {
-    let plan = |world: &mut World| {
-        let node = node_named(&world.inventory, "s3");
-        NodeDelete::plan(&world.inventory, node, &mut world.ids, NOW).unwrap()
-    };
-    torture("node delete", &base(), plan, no_excuse);
+    torture("node delete", &base(), delete_node, no_excuse);
 }
 
 #[test]
@@ -216,11 +124,7 @@ fn device_add() {
 
 #[test]
 fn device_delete() {
-    let plan = |world: &mut World| {
-        let device = world.inventory.devices().find(|device| device.state == EntryState::Failed).unwrap().id;
-        DeviceDelete::plan(&world.inventory, device, false, &mut world.ids, NOW).unwrap()
-    };
-    torture("device delete", &with_failed_device(), plan, |_, differences| {
+    torture("device delete", &with_failed_device(), delete_device, |_, differences| {
         // The node answered that it cannot: the device stays, failed and without bricks, to be deleted again.
         differences.iter().all(|it| it.starts_with("group") || it.starts_with("a physical volume"))
     });
@@ -274,11 +178,6 @@ fn an_expansion_that_took_effect_goes_forward() {
         assert_eq!(world.differences(), Vec::<String>::new(), "{fault:?}");
         assert_eq!(world.inventory.volumes().next().unwrap().size, Gib(20));
     }
-}
-
-fn delete(world: &mut World) -> Planned {
-    let volume = only_volume(world);
-    VolumeDelete::plan(&world.inventory, volume, &mut world.ids, NOW).unwrap()
 }
 
 /// gluster does not delete the volume: it is started again, and clients see it.
@@ -355,8 +254,7 @@ fn the_last_two_nodes_part() {
 #[test]
 fn a_device_that_leaves_keeps_its_state() {
     let mut world = with_failed_device();
-    let device = world.inventory.devices().find(|device| device.state == EntryState::Failed).unwrap().id;
-    let planned = DeviceDelete::plan(&world.inventory, device, false, &mut world.ids, NOW).unwrap();
+    let (device, planned) = (failed_device(&world), delete_device(&mut world));
     world.inventory.apply(&planned.changes).unwrap();
     let refused = device_state(&world.inventory, device, EntryState::Offline).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Conflict);

@@ -48,8 +48,7 @@ fn devices(inventory: &Inventory, findings: &mut Vec<Finding>) {
             findings.push(error(format!("Device {} unknown node {}", device.id, device.node), "add the node's record"));
         }
         if let Some(other) = names.insert((device.node, &device.name), device.id) {
-            let text =
-                format!("Devices {other} and {} are both {} of node {}", device.id, device.name, device.node);
+            let text = format!("Devices {other} and {} are both {} of node {}", device.id, device.name, device.node);
             findings.push(error(text, "compare with the node's volume groups"));
         }
         let disk = device.pv_uuid.as_ref();

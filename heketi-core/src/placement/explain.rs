@@ -1,11 +1,13 @@
 //! Why a request found no place, and why bricks stand where they stand.
 
+use std::sync::Arc;
+
 use super::capacity::Room;
 use super::sizing::{BrickSpace, splits};
 use super::{Facts, Policy, Refusal, Wanted};
 use crate::id::{BrickId, VolumeId};
-use crate::inventory::Inventory;
-use crate::model::{Device, EntryState, Node, SetPosition, ZoneChecking};
+use crate::inventory::{Inventory, Slot, emptiness};
+use crate::model::{Brick, Device, EntryState, Node, SetPosition, ZoneChecking};
 use crate::units::{Gib, KIB_PER_GIB, Kib};
 
 /// Devices named in one explanation; the rest is counted.
@@ -17,7 +19,7 @@ pub fn refusals(
     wanted: &Wanted<'_>,
     facts: &Facts,
     brick: Kib,
-) -> Vec<(std::sync::Arc<Node>, std::sync::Arc<Device>, Option<Refusal>)> {
+) -> Vec<(Arc<Node>, Arc<Device>, Option<Refusal>)> {
     let nodes = inventory.nodes_of_cluster(wanted.cluster).filter_map(|id| inventory.node(id));
     nodes
         .flat_map(|node| {
@@ -151,37 +153,59 @@ pub struct PlacedBrick {
     pub total: Kib,
     /// Usable size of the brick.
     pub size: Kib,
+    /// Other bricks of its set in the same zone.
+    pub zone_mates: usize,
+    /// Devices of the zone that would stay emptier with this brick, on nodes without a brick of its set.
+    pub emptier: usize,
 }
 
 impl PlacedBrick {
     /// Why it stands there, in one line.
     pub fn reason(&self) -> String {
+        let zone = match self.zone_mates {
+            0 => format!("no other brick of its set is in zone {}", self.zone),
+            1 => format!("another brick of its set is in zone {} too, for lack of other zones", self.zone),
+            n => format!("{n} other bricks of its set are in zone {} too, for lack of other zones", self.zone),
+        };
         let percent = self.free.0 as f64 * 100.0 / self.total.0.max(1) as f64;
-        format!(
-            "zone {} had no brick of this set; of its devices this one stays emptiest ({percent:.1} % free)",
-            self.zone
-        )
+        let emptier = match self.emptier {
+            0 => "no device it could stand on there would stay emptier".to_owned(),
+            1 => "1 device there would stay emptier".to_owned(),
+            n => format!("{n} devices there would stay emptier"),
+        };
+        format!("{zone}; {percent:.1} % of its device stays free, {emptier}")
     }
 }
 
 /// The bricks of a volume in gluster's order as far as it is known.
 pub fn placed(inventory: &Inventory, volume: VolumeId) -> Vec<PlacedBrick> {
-    let bricks = inventory.bricks_of_volume(volume).filter_map(|id| inventory.brick(id));
-    let mut placed: Vec<PlacedBrick> = bricks
-        .filter_map(|brick| {
-            let (node, device) = (inventory.node(brick.node)?, inventory.device(brick.device)?);
-            Some(PlacedBrick {
-                brick: brick.id,
-                position: brick.position,
-                host: node.manage_host().to_owned(),
-                zone: node.zone,
-                device: device.name.clone(),
-                free: inventory.free(device),
-                total: device.total,
-                size: brick.size,
-            })
-        })
-        .collect();
+    let bricks: Vec<&Arc<Brick>> = inventory.bricks_of_volume(volume).filter_map(|id| inventory.brick(id)).collect();
+    let mut placed: Vec<PlacedBrick> =
+        bricks.iter().filter_map(|brick| placed_brick(inventory, brick, &bricks)).collect();
     placed.sort_by_key(|brick| (brick.position, brick.brick));
     placed
+}
+
+fn placed_brick(inventory: &Inventory, brick: &Brick, volume: &[&Arc<Brick>]) -> Option<PlacedBrick> {
+    let (node, device) = (inventory.node(brick.node)?, inventory.device(brick.device)?);
+    let set = brick.position.map(|position| position.set);
+    let mates = volume.iter().filter(|other| other.id != brick.id && other.position.map(|place| place.set) == set);
+    let mates: Vec<&Arc<Node>> = mates.filter_map(|other| inventory.node(other.node)).collect();
+    let free = inventory.free(device);
+    let stays = emptiness(free, device.total);
+    let could_take = |slot: &&Slot| slot.device != device.id && mates.iter().all(|mate| mate.id != slot.node);
+    let would_stay = |slot: &Slot| slot.free.checked_sub(brick.charge()).map_or(0, |rest| emptiness(rest, slot.total));
+    let others = inventory.slots_of_zone(node.cluster, node.zone).filter(could_take);
+    Some(PlacedBrick {
+        brick: brick.id,
+        position: brick.position,
+        host: node.manage_host().to_owned(),
+        zone: node.zone,
+        device: device.name.clone(),
+        free,
+        total: device.total,
+        size: brick.size,
+        zone_mates: mates.iter().filter(|mate| mate.zone == node.zone).count(),
+        emptier: others.filter(|slot| would_stay(slot) > stays).count(),
+    })
 }

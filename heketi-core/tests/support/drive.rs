@@ -6,7 +6,7 @@ use heketi_core::Kib;
 use heketi_core::audit;
 use heketi_core::id::{IdSource, OperationId};
 use heketi_core::inventory::{Inventory, JobResult, Record, decode_key, decode_record, encode_key, encode_record};
-use heketi_core::operation::{Event, Next, Planned, Step, advance, mark_stale};
+use heketi_core::operation::{Event, GlusterBrick, Next, Planned, Step, StepOutcome, advance, mark_stale};
 
 use super::NOW;
 use super::fake::{Fake, Fault, is_question};
@@ -45,7 +45,9 @@ pub struct World {
     pub log: Vec<String>,
 }
 
-enum End {
+/// Why an operation does not run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
     Finished,
     Suspended,
     Killed,
@@ -78,31 +80,39 @@ impl World {
     /// One run of an operation, until it is over, suspended, or the server dies.
     fn go(&mut self, id: OperationId, mut event: Event) -> End {
         loop {
-            if self.dies() {
-                return End::Killed;
+            match self.stage(id, event) {
+                Ok(outcomes) => event = Event::Outcomes(outcomes),
+                Err(end) => return end,
             }
-            let turn = advance(&self.inventory, id, event, NOW).unwrap();
-            self.inventory.apply(&turn.changes).unwrap_or_else(|error| panic!("{error}: {:#?}", self.log));
-            let steps = match turn.next {
-                Next::Finished => return End::Finished,
-                Next::Suspended(_) => return End::Suspended,
-                Next::Run(steps) => steps,
-            };
-            if self.dies() {
-                return End::Killed;
-            }
-            let mut outcomes = Vec::new();
-            for step in &steps {
-                outcomes.push(self.execute(step));
-                if self.dies() {
-                    return End::Killed;
-                }
-            }
-            event = Event::Outcomes(outcomes);
         }
     }
 
-    fn execute(&mut self, step: &Step) -> heketi_core::operation::StepOutcome {
+    /// Hands an event to an operation and runs the stage that follows.
+    pub fn stage(&mut self, id: OperationId, event: Event) -> Result<Vec<StepOutcome>, End> {
+        if self.dies() {
+            return Err(End::Killed);
+        }
+        let turn = advance(&self.inventory, id, event, NOW).unwrap();
+        self.inventory.apply(&turn.changes).unwrap_or_else(|error| panic!("{error}: {:#?}", self.log));
+        let steps = match turn.next {
+            Next::Finished => return Err(End::Finished),
+            Next::Suspended(_) => return Err(End::Suspended),
+            Next::Run(steps) => steps,
+        };
+        if self.dies() {
+            return Err(End::Killed);
+        }
+        let mut outcomes = Vec::new();
+        for step in &steps {
+            outcomes.push(self.execute(step));
+            if self.dies() {
+                return Err(End::Killed);
+            }
+        }
+        Ok(outcomes)
+    }
+
+    fn execute(&mut self, step: &Step) -> StepOutcome {
         let fault = self.mishaps.faults.get(&self.steps.len()).copied();
         self.steps.push(is_question(&step.action));
         let outcome = self.fake.execute(step, fault);
@@ -187,7 +197,7 @@ impl World {
             let name = |id| {
                 let brick = self.inventory.brick(id).unwrap();
                 let host = self.inventory.node(brick.node).unwrap().storage_host().to_owned();
-                heketi_core::operation::GlusterBrick { host, path: brick.brick_directory() }
+                GlusterBrick { host, path: brick.brick_directory() }
             };
             let expected: Vec<_> = bricks.into_iter().map(name).collect();
             let made = self.fake.volumes.iter().find(|((_, name), _)| *name == volume.name).map(|(_, volume)| volume);

@@ -5,6 +5,7 @@
 
 pub mod drive;
 pub mod fake;
+pub mod plans;
 
 use heketi_core::Kib;
 use heketi_core::Timestamp;

@@ -39,7 +39,8 @@ impl<'a> Session<'a> {
 
     /// Runs lines that change nothing. A line that failed is left to the caller: it can be an answer.
     pub async fn inspect(&mut self, lines: Vec<CommandLine>) -> Result<BatchResult, StepFailure> {
-        let batch = Batch { lines };
+        let answer = |line| CommandLine { failure_is_answer: true, ..line };
+        let batch: Batch = lines.into_iter().map(answer).collect();
         let result = self.run(&batch).await.map_err(|error| self.lost(&error, self.changed))?;
         // What cannot be waited for has no answer.
         if let Some((index, line)) = result.failure()

@@ -32,12 +32,15 @@ pub struct CommandLine {
     pub timeout: Duration,
     /// Keep the output out of logs, on failure too: set where it can hold a password.
     pub secret_output: bool,
+    /// A non-zero exit status is an answer (there is no such volume group), not trouble worth an error in
+    /// the log.
+    pub failure_is_answer: bool,
 }
 
 impl CommandLine {
     /// A line with the time it may take; its output may be logged.
     pub fn new(text: impl Into<String>, timeout: Duration) -> Self {
-        Self { text: text.into(), timeout, secret_output: false }
+        Self { text: text.into(), timeout, secret_output: false, failure_is_answer: false }
     }
 }
 

@@ -132,6 +132,10 @@ fn log_line(host: &str, line: &CommandLine, result: &LineResult) {
             duration = ?result.duration,
             "Ran command [{command}] on [{host}]: {stdout}{between}{stderr}"
         ),
+        LineStatus::Exited(status) if line.failure_is_answer => tracing::debug!(
+            duration = ?result.duration,
+            "Ran command [{command}] on [{host}]: Status [{status}]: {stdout}{between}{stderr}"
+        ),
         LineStatus::Exited(status) => tracing::error!(
             duration = ?result.duration,
             "Failed to run command [{command}] on [{host}]: Err[Process exited with status {status}]: {stdout}{between}{stderr}"

@@ -28,7 +28,7 @@ fn message(error: &clap::Error) -> String {
         _ => None,
     };
     let flag = context(ContextKind::InvalidArg).unwrap_or_default();
-    let name = flag.split([' ', '=']).next().unwrap_or_default();
+    let name = flag.split([' ', '=', '[']).next().unwrap_or_default();
     let value = context(ContextKind::InvalidValue).unwrap_or_default();
     match error.kind() {
         ErrorKind::UnknownArgument if name.starts_with("--") => format!("unknown flag: {name}"),

@@ -40,7 +40,7 @@ async fn jobs_are_followed_to_their_end() {
     let volume = client.volume_expand(volume.id, &VolumeExpandRequest { expand_size: 1 }).await.unwrap();
     assert_eq!(volume.size, Gib(3));
     let topology = client.topology().await.unwrap();
-    assert_eq!(topology.clusters[0].volumes, [volume.clone()]);
+    assert_eq!(topology.clusters[0].volumes, std::slice::from_ref(&volume));
     client.volume_delete(volume.id).await.unwrap();
     let gone = client.volume_info(volume.id).await.unwrap_err();
     assert!(gone.is_not_found());
