@@ -52,8 +52,13 @@ fn ineligible(inventory: &Inventory, cluster: ClusterId, name: Option<&str>, pol
     if let Some(name) = name.filter(|name| inventory.volume_named(cluster, name).is_some()) {
         return Some(format!("Volume name '{name}' already in use"));
     }
-    let count = inventory.volumes_of_cluster(cluster).count() as u64;
-    let limit = policy.max_volumes.filter(|limit| count >= *limit)?;
+    let limit = policy.max_volumes?;
+    // Others wait for this answer, so no more volumes are counted than the limit allows.
+    let allowed = usize::try_from(limit).unwrap_or(usize::MAX);
+    if inventory.volumes_of_cluster(cluster).take(allowed).count() < allowed {
+        return None;
+    }
+    let count = inventory.volumes_of_cluster(cluster).count();
     Some(format!("Cluster has {count} volumes and limit is {limit}"))
 }
 

@@ -19,7 +19,8 @@ pub struct Choice {
 /// How hard to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effort {
-    /// Microseconds: only the emptiest devices of each zone. Fits a moment when others wait.
+    /// Microseconds: only the emptiest devices of each zone. Fits a moment when others wait, and finds nothing
+    /// where a rule hides nearly all of them.
     Quick,
     /// Exact: looks at every device of the cluster once. Fits a snapshot.
     Exact,
@@ -52,8 +53,6 @@ pub fn choose(
     let (splits, end) = splits(wanted, policy);
     let first = *splits.first().ok_or(NoFit::Certain(end))?;
     match effort {
-        // A tag rule can hide most of the order of placement: then only the exact way is bounded.
-        Effort::Quick if wanted.tag_rule.is_some() => Err(NoFit::Unknown),
         Effort::Quick => {
             let mut promised = Promised::new();
             let pick = |_| pick_set(inventory, wanted, facts, first.brick, &mut promised, seed);

@@ -9,9 +9,16 @@ use crate::inventory::{Inventory, Slot};
 use crate::model::ZoneChecking;
 use crate::units::Kib;
 
-/// How many devices of one zone are compared for one brick. The order of placement puts the best first
-/// except where sizes differ much; looking at a few more settles that.
+/// How many devices of one zone that have room are compared for one brick. The order of placement puts the
+/// best first except where sizes differ much; looking at a few more settles that.
 const COMPARED_PER_ZONE: usize = 8;
+
+/// How many devices of one zone are looked at for one brick, those without room, on nodes in use and
+/// otherwise ruled out among them: others wait meanwhile.
+const LOOKED_AT_PER_ZONE: usize = 128;
+
+/// The same where tags must be looked up, which takes longer.
+const LOOKED_AT_WITH_TAGS: usize = 32;
 
 /// Space promised to earlier sets of the same request.
 pub(super) type Promised = BTreeMap<DeviceId, Kib>;
@@ -32,9 +39,9 @@ pub(super) fn rank(slot: &Slot, free: Kib, needed: Kib, seed: u64) -> Option<Ran
 enum Look {
     /// This device is the best.
     Found(Rank, Slot),
-    /// None of the devices compared has room; there are more.
+    /// None of the devices looked at can be taken; there are more.
     GaveUp,
-    /// No device has room.
+    /// No device can be taken.
     Full,
 }
 
@@ -53,32 +60,34 @@ struct Filling<'a, 'w> {
 impl Filling<'_, '_> {
     /// The best device of one zone, with its rank.
     fn best_of_zone(&self, zone: i64) -> Look {
+        let most = if self.wanted.tag_rule.is_some() { LOOKED_AT_WITH_TAGS } else { LOOKED_AT_PER_ZONE };
         let mut best: Option<(Rank, Slot)> = None;
         let mut compared = 0;
-        for slot in self.inventory.slots_of_zone(self.wanted.cluster, zone) {
+        for (looked_at, slot) in self.inventory.slots_of_zone(self.wanted.cluster, zone).enumerate() {
             // Emptiness before a brick is an upper bound of emptiness after it.
-            let bound = crate::inventory::emptiness(slot.free, slot.total);
-            if compared >= COMPARED_PER_ZONE || best.is_some_and(|((after, _), _)| after >= bound) {
+            let bound = || crate::inventory::emptiness(slot.free, slot.total);
+            if compared >= COMPARED_PER_ZONE || best.is_some_and(|((after, _), _)| after >= bound()) {
                 break;
             }
-            if self.nodes.contains(&slot.node) || !passes(self.inventory, self.wanted, self.facts, slot) {
+            if looked_at >= most {
+                return best.map_or(Look::GaveUp, |(rank, slot)| Look::Found(rank, slot));
+            }
+            if self.nodes.contains(&slot.node) {
                 continue;
             }
             let free = slot.free.saturating_sub(self.promised.get(&slot.device).copied().unwrap_or(Kib::ZERO));
             let needed = BrickSpace::new(self.brick, self.wanted.factor, slot.extent).total();
+            let Some(rank) = rank(slot, free, needed, self.seed) else { continue };
+            if !passes(self.inventory, self.wanted, self.facts, slot) {
+                continue;
+            }
             compared += 1;
-            if let Some(rank) = rank(slot, free, needed, self.seed) {
-                let rank = if self.facts.avoid.contains(&slot.device) { (0, rank.1) } else { rank };
-                if best.is_none_or(|(other, _)| rank > other) {
-                    best = Some((rank, *slot));
-                }
+            let rank = if self.facts.avoid.contains(&slot.device) { (0, rank.1) } else { rank };
+            if best.is_none_or(|(other, _)| rank > other) {
+                best = Some((rank, *slot));
             }
         }
-        match best {
-            Some((rank, slot)) => Look::Found(rank, slot),
-            None if compared >= COMPARED_PER_ZONE => Look::GaveUp,
-            None => Look::Full,
-        }
+        best.map_or(Look::Full, |(rank, slot)| Look::Found(rank, slot))
     }
 
     /// The best device among the zones this set uses least.

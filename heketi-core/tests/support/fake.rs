@@ -103,6 +103,9 @@ impl Fake {
 
     /// Runs a step, going wrong as told.
     pub fn execute(&mut self, step: &Step, fault: Option<Fault>) -> StepOutcome {
+        // A lost question has no answer, whoever was asked.
+        let lost = fault == Some(Fault::Late) && is_question(&step.action);
+        let fault = if lost { Some(Fault::UnknownBefore) } else { fault };
         let mut reachable = step.hosts.iter().filter(|host| !self.down.contains(&host.storage));
         let host = if fault == Some(Fault::Late) { reachable.next_back() } else { reachable.next() };
         let failure = |host: &str, kind, certainty, text: String| {

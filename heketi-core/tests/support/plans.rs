@@ -63,7 +63,8 @@ pub fn expand(world: &mut World) -> Planned {
 
 /// Three nodes with a device each, and a fourth without one that comes last in every list of hosts.
 pub fn base() -> World {
-    let mut world = World::new(Inventory::default(), Fake::with_nodes(&["s0", "s1", "s2", "s3", "s4"]));
+    let mut world =
+        World::new(Inventory::default(), Fake::with_nodes(&["s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7"]));
     let (_, changes) = cluster_create(true, true, &mut world.ids);
     world.inventory.apply(&changes).unwrap();
     for i in 0..4 {

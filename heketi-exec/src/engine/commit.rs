@@ -21,8 +21,11 @@ pub(super) struct Commit {
     pub changes: ChangeSet,
     /// The state with this change.
     pub after: Arc<Inventory>,
-    pub done: oneshot::Sender<Result<(), String>>,
+    pub done: Waiting,
 }
+
+/// A writer that waits for an answer.
+type Waiting = oneshot::Sender<Result<(), String>>;
 
 /// Reads the whole state.
 pub(super) fn load(store: &dyn Store) -> Result<(Inventory, Revision), StoreError> {
@@ -56,13 +59,14 @@ fn run(engine: &Weak<Inner>, store: &dyn Store, mut revision: Revision, receiver
             records += next.changes.len();
             batch.push(next);
         }
-        let (sets, waiting): (Vec<ChangeSet>, Vec<_>) =
-            batch.into_iter().map(|commit| (commit.changes, (commit.after, commit.done))).unzip();
+        let after = batch.last().map(|commit| commit.after.clone());
+        let (sets, waiting): (Vec<ChangeSet>, Vec<Waiting>) =
+            batch.into_iter().map(|commit| (commit.changes, commit.done)).unzip();
         match store.commit(revision, &sets) {
             Ok(next) => {
                 revision = next;
-                if let (Some(inner), Some((after, _))) = (engine.upgrade(), waiting.last()) {
-                    inner.durable.store(after.clone());
+                if let (Some(inner), Some(after)) = (engine.upgrade(), after) {
+                    inner.durable.store(after);
                 }
                 answer(waiting, &Ok(()));
             }
@@ -87,8 +91,8 @@ fn run(engine: &Weak<Inner>, store: &dyn Store, mut revision: Revision, receiver
     }
 }
 
-fn answer(waiting: Vec<(Arc<Inventory>, oneshot::Sender<Result<(), String>>)>, result: &Result<(), String>) {
-    for (_, done) in waiting {
+fn answer(waiting: Vec<Waiting>, result: &Result<(), String>) {
+    for done in waiting {
         // A writer that stopped waiting needs no answer.
         let _ = done.send(result.clone());
     }

@@ -15,6 +15,9 @@ const FORMAT: u64 = 1;
 /// The first bytes of a BoltDB page 0: heketi v10 kept its database in that format.
 const BOLT_MAGIC: [u8; 4] = 0xED0C_DAED_u32.to_le_bytes();
 
+/// Key and value of a record.
+type Stored = (Vec<u8>, Vec<u8>);
+
 /// One file on disk (redb). It is locked while it is open, has no companion files, and may be copied while no
 /// heketi runs.
 pub struct FileStore {
@@ -100,7 +103,7 @@ impl FileStore {
         Ok(Ok(next))
     }
 
-    fn read(&self) -> Result<(Vec<(Vec<u8>, Vec<u8>)>, Revision), redb::Error> {
+    fn read(&self) -> Result<(Vec<Stored>, Revision), redb::Error> {
         let transaction = self.database.begin_read()?;
         let mut records = Vec::new();
         for entry in transaction.open_table(RECORDS)?.iter()? {

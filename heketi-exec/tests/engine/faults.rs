@@ -10,13 +10,13 @@ use heketi_exec::sim::{Effect, Fault, SimCluster};
 use crate::support::*;
 
 /// What is done to a line.
-fn effects() -> [(&'static str, fn() -> Effect); 5] {
-    [
-        ("fails before its effect", || Effect::FailBefore("injected failure".into(), 5)),
-        ("fails after its effect", || Effect::FailAfter("injected failure".into(), 5)),
-        ("is never reached", || Effect::DropBefore),
-        ("takes effect and the connection is lost", || Effect::DropAfter),
-        ("goes on after its connection was lost", || Effect::DropRunning(Duration::from_millis(20))),
+fn effects() -> Vec<(&'static str, Effect)> {
+    vec![
+        ("fails before its effect", Effect::FailBefore("injected failure".into(), 5)),
+        ("fails after its effect", Effect::FailAfter("injected failure".into(), 5)),
+        ("is never reached", Effect::DropBefore),
+        ("takes effect and the connection is lost", Effect::DropAfter),
+        ("goes on after its connection was lost", Effect::DropRunning(Duration::from_millis(20))),
     ]
 }
 
@@ -59,7 +59,7 @@ async fn every_line_of(tested: Tested) {
             let (sim, engine) = prepared(tested).await;
             let before = sim.snapshot();
             let (volumes, size) = (engine.inventory().volumes().count(), total_size(&engine));
-            sim.inject(Fault::nth(line, "", effect()));
+            sim.inject(Fault::nth(line, "", effect));
             let told_success = run(&engine, tested).await;
             sim.clear_faults();
             assert!(engine.wait_idle(LIMIT).await);

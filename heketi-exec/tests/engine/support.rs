@@ -64,7 +64,7 @@ pub async fn load(engine: &Engine, nodes: u32) -> ClusterId {
 /// The request that adds node `n` of [`simulated`].
 pub fn node(cluster: ClusterId, n: u32) -> NodeAddRequest {
     let hostnames = HostNames { manage: vec![format!("n{n}")], storage: vec![format!("10.0.0.{n}")] };
-    NodeAddRequest { cluster, zone: i64::from((n + 1) / 2), hostnames, tags: Tags::new() }
+    NodeAddRequest { cluster, zone: i64::from(n.div_ceil(2)), hostnames, tags: Tags::new() }
 }
 
 /// The request that adds a disk.

@@ -123,9 +123,9 @@ async fn a_lost_connection_starts_no_further_line() {
         let server = OpenSsh::start();
         let runner = runner(&settings(&server));
         let file = server.directory().join("made by the line after");
-        // Kills the sshd above it, then goes on for a while.
+        // Kills the sshd above it once that has passed on the first line's output, then goes on for a while.
         let cut = "bash -c 'p=$$; until [[ $(</proc/$p/comm) == sshd* ]]; do while read k v; do \
-                   [[ $k == PPid: ]] && p=$v; done </proc/$p/status; done; kill -9 $p; sleep 1'";
+                   [[ $k == PPid: ]] && p=$v; done </proc/$p/status; done; sleep 1; kill -9 $p; sleep 1'";
         let touch = format!("touch '{}'", file.display());
         let lines = batch(&["echo one", cut, &touch]);
         let error = runner.run(&server.host(), &lines).await.unwrap_err();

@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::cli::usage;
+
 /// What the program was asked to do.
 pub(super) enum Command {
     /// Serve with this configuration file.
@@ -56,10 +58,8 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Parsed {
     let matches = match Arguments::command().try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(error) => {
-            let code = if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
-            // Nobody is left to tell when standard error is gone too.
-            let _ = error.print();
-            return Parsed::Exit(code);
+            let status = usage::explain(&error, &mut std::io::stdout(), &mut std::io::stderr());
+            return Parsed::Exit(ExitCode::from(status));
         }
     };
     let Ok(arguments) = Arguments::from_arg_matches(&matches) else { return Parsed::Exit(ExitCode::from(USAGE)) };

@@ -33,9 +33,8 @@ pub(super) async fn run(exit: bool, port: Option<u16>) -> Result<(), String> {
     let store = FileStore::open(directory.path().join("heketi.db")).map_err(|error| error.to_string())?;
     let options = NodeOptions { poll_interval: Duration::from_millis(5), ..NodeOptions::default() };
     let executor = Arc::new(NodeExecutor::new(Arc::new(simulate(&topology).runner()), options));
-    let engine = Engine::open(Arc::new(store), executor, EngineConfig::default())
-        .await
-        .map_err(|error| error.to_string())?;
+    let engine =
+        Engine::open(Arc::new(store), executor, EngineConfig::default()).await.map_err(|error| error.to_string())?;
     let listener = listen(port).await?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
 

@@ -1,4 +1,7 @@
+use std::io::IsTerminal;
+
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::prelude::*;
 
 use crate::config::LogLevel;
 
@@ -18,8 +21,10 @@ pub(super) fn start(level: LogLevel) {
         .with_target("heketi_exec", filter)
         .with_target("heketi_http", filter)
         .with_target("heketi", filter);
-    use tracing_subscriber::prelude::*;
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal());
     // A second start in one process, as in tests, keeps the first logger.
     let _ = tracing_subscriber::registry().with(lines.with_filter(targets)).try_init();
 }

@@ -122,7 +122,10 @@ async fn listen(config: &Config, auth: &AuthMode) -> Result<TcpListener, String>
         other => other,
     };
     bound.map_err(|error| {
-        format!("HTTP Server error: cannot listen on port {} of {address}: {error}; set port to a free one", config.port)
+        format!(
+            "HTTP Server error: cannot listen on port {} of {address}: {error}; set port to a free one",
+            config.port
+        )
     })
 }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-
 use heketi_exec::engine::EngineHostKeys;
 use heketi_exec::executor::Executor;
 use heketi_exec::node::{NodeExecutor, NodeOptions};
@@ -84,4 +83,3 @@ fn options(commands: &CommandConfig) -> NodeOptions {
         ..NodeOptions::default()
     }
 }
-

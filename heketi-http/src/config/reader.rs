@@ -76,7 +76,7 @@ impl<'a> Section<'a> {
             }
             Some(Value::String(text)) => Ok(Some(text.clone())),
             Some(Value::Number(number)) => Ok(Some(number.to_string())),
-            Some(other) => Err(bad(self.path(key), kind(other), "write a text in quotes")),
+            Some(other) => Err(bad(self.path(key), kind(other), "write a single value, in quotes if it is text")),
         }
     }
 

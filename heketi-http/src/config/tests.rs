@@ -121,7 +121,7 @@ fn errors_name_key_value_and_remedy() {
             mock(r#","brick_max_size_gb":1.5"#),
             r#"glusterfs.brick_max_size_gb is "1.5": write a whole number, 0 or more"#,
         ),
-        (mock(r#","db":["x"]"#), "glusterfs.db is a list: write a text in quotes"),
+        (mock(r#","db":["x"]"#), "glusterfs.db is a list: write a single value, in quotes if it is text"),
         (mock(r#","db_read_only":"yes""#), r#"glusterfs.db_read_only is "yes": write true or false"#),
         (mock(r#","zone_checking":"strcit""#), r#"glusterfs.zone_checking is "strcit": write none or strict"#),
         (mock(r#","sshexec":[]"#), "glusterfs.sshexec is a list: write an object, {…}"),
@@ -143,7 +143,7 @@ fn errors_name_key_value_and_remedy() {
         (" ".to_owned(), "Unable to parse configuration: the file is empty"),
         (
             r#"{"jwt":{"admin":{"key":["secret"]}},"glusterfs":{}}"#.to_owned(),
-            "jwt.admin.key is a list: write a text in quotes",
+            "jwt.admin.key is a list: write a single value, in quotes if it is text",
         ),
         (
             r#"{"default_state":"off","glusterfs":{}}"#.to_owned(),

@@ -52,6 +52,7 @@ fn status_of(kind: ErrorKind) -> StatusCode {
         // Unavailable: a node that is to be added does not answer, which v10 calls a bad request.
         ErrorKind::Invalid | ErrorKind::Unavailable => StatusCode::BAD_REQUEST,
         ErrorKind::Busy => StatusCode::TOO_MANY_REQUESTS,
+        ErrorKind::NotServing => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -64,7 +64,7 @@ impl Service {
         tracing::info!(
             target: "heketi::access",
             request = id, %peer, %method, path = clean, status = reply.status().as_u16(),
-            milliseconds = started.elapsed().as_secs_f64() * 1000.0,
+            microseconds = started.elapsed().as_micros(),
         );
         reply
     }

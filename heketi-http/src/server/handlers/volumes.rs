@@ -42,7 +42,7 @@ pub(in crate::server) async fn delete(call: Call) -> Outcome {
 /// What could not be placed is a 500 with a prefix; other errors are told as they are.
 fn allocation(error: Error, prefix: &str) -> Refusal {
     match error.kind() {
-        ErrorKind::NotFound | ErrorKind::Invalid | ErrorKind::Busy => Refusal::of(&error),
+        ErrorKind::NotFound | ErrorKind::Invalid | ErrorKind::Busy | ErrorKind::NotServing => Refusal::of(&error),
         _ => internal(error, prefix),
     }
 }
