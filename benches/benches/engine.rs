@@ -107,11 +107,8 @@ async fn creates_per_second(store: Arc<dyn Store>, clients: usize, span: Duratio
 }
 
 fn main() {
-    let (span, clients): (_, &[usize]) = if is_smoke_run() {
-        (Duration::from_millis(200), &[1, 8])
-    } else {
-        (Duration::from_secs(8), &[1, 8, 64])
-    };
+    let (span, clients): (_, &[usize]) =
+        if is_smoke_run() { (Duration::from_millis(200), &[1, 8]) } else { (Duration::from_secs(8), &[1, 8, 64]) };
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     println!("| store | clients | volumes a second | times as many as one client |\n|---|--:|--:|--:|");
     for slow in [false, true] {

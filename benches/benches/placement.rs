@@ -194,7 +194,10 @@ fn mixed(criterion: &mut Criterion, medians: &mut Medians, devices: usize, count
 }
 
 fn print_medians(medians: &Medians, sizes: &[usize]) {
-    println!("\n| placed | devices | quick | exact | ring of v10 | ring / quick | ring / exact | quick / quick at {} |", sizes[0]);
+    println!(
+        "\n| placed | devices | quick | exact | ring of v10 | ring / quick | ring / exact | quick / quick at {} |",
+        sizes[0]
+    );
     println!("|---|--:|--:|--:|--:|--:|--:|--:|");
     for group in ["brick set", "volume"] {
         let of = |name: &str, devices: usize| medians.get(&(group, format!("{name}/{devices}"))).copied();

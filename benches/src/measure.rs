@@ -65,7 +65,8 @@ mod tests {
 
     #[test]
     fn durations_have_three_digits() {
-        for (nanos, text) in [(7, "7.00 ns"), (12_345, "12.3 µs"), (123_456_789, "123 ms"), (2_000_000_000, "2.00 s")] {
+        for (nanos, text) in [(7, "7.00 ns"), (12_345, "12.3 µs"), (123_456_789, "123 ms"), (2_000_000_000, "2.00 s")]
+        {
             assert_eq!(readable(Duration::from_nanos(nanos)), text);
         }
     }

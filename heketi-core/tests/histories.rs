@@ -182,13 +182,13 @@ impl History {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 30, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn operations_side_by_side_end_well(events in prop::collection::vec(happening(false), 100..250)) {
         let mut history = History::new();
         events.iter().for_each(|event| history.happen(event));
-        let (w, v) = (history.waiting.len(), history.world.inventory.volumes().count()); history.finish(); eprintln!("STAT waiting {w} vols {v} steps {} ops {} end {}", history.world.steps.len(), history.world.inventory.jobs().count(), history.world.inventory.volumes().count());
+        history.finish();
         prop_assert_eq!(history.world.differences(), Vec::<String>::new());
     }
 
@@ -196,7 +196,7 @@ proptest! {
     fn faults_and_restarts_leave_no_brick_behind(events in prop::collection::vec(happening(true), 100..250)) {
         let mut history = History::new();
         events.iter().for_each(|event| history.happen(event));
-        let (w, v) = (history.waiting.len(), history.world.inventory.volumes().count()); history.finish(); eprintln!("STAT waiting {w} vols {v} steps {} ops {} end {}", history.world.steps.len(), history.world.inventory.jobs().count(), history.world.inventory.volumes().count());
+        history.finish();
         let mut differences = history.world.differences();
         // What one operation may leave behind when its node refuses to undo it (tests/operations.rs).
         differences.retain(|it| !it.contains("is in a pool") && !it.starts_with("group") && !it.starts_with("a physical"));

@@ -132,22 +132,20 @@ fn host_key() -> impl Strategy<Value = Record> {
 
 /// One operation of every kind, as plans make them.
 fn planned_operations() -> Vec<Operation> {
-    let plans: [(World, fn(&mut World) -> Planned); 7] = [
-        (base(), |world| add_node(world, 4)),
-        (base(), delete_node),
-        (base(), |world| add_device(world, 1, "/dev/sdb")),
-        (with_failed_device(), delete_device),
-        (base(), |world| create(world, &request())),
-        (with_volume(), expand),
-        (with_volume(), delete),
-    ];
-    let plan = |(mut world, plan): (_, fn(&mut World) -> Planned)| {
+    fn planned(mut world: World, plan: fn(&mut World) -> Planned) -> Operation {
         let planned = plan(&mut world);
         world.inventory.apply(&planned.changes).unwrap();
-        let operation = world.inventory.operation(planned.operation).unwrap();
-        Operation::clone(operation)
-    };
-    plans.into_iter().map(plan).collect()
+        Operation::clone(world.inventory.operation(planned.operation).unwrap())
+    }
+    vec![
+        planned(base(), |world| add_node(world, 4)),
+        planned(base(), delete_node),
+        planned(base(), |world| add_device(world, 1, "/dev/sdb")),
+        planned(with_failed_device(), delete_device),
+        planned(base(), |world| create(world, &request())),
+        planned(with_volume(), expand),
+        planned(with_volume(), delete),
+    ]
 }
 
 fn operation() -> impl Strategy<Value = Record> {

@@ -3,13 +3,13 @@
 mod support;
 
 use heketi_core::api::CheckedVolumeCreate;
-use heketi_core::id::NodeId;
-use heketi_core::inventory::{Inventory, JobResult};
+use heketi_core::id::{NodeId, OperationId, QueueId};
+use heketi_core::inventory::{ChangeSet, Inventory, Job, JobResult};
 use heketi_core::model::{EntryState, HostNames, Tags};
 use heketi_core::operation::{
     GlusterBrick, NodeAdd, NodeAddRequest, NodeDelete, Planned, cluster_create, device_state,
 };
-use heketi_core::{ErrorKind, Gib};
+use heketi_core::{ErrorKind, Gib, Timestamp};
 use support::NOW;
 use support::drive::{Mishaps, World};
 use support::fake::{Fake, FakeVolume, Fault};
@@ -258,4 +258,21 @@ fn a_device_that_leaves_keeps_its_state() {
     world.inventory.apply(&planned.changes).unwrap();
     let refused = device_state(&world.inventory, device, EntryState::Offline).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Conflict);
+}
+
+/// Jobs of operations that wait to be resumed are kept, and do not keep those that are over from going.
+#[test]
+fn old_jobs_go_though_others_stay() {
+    let mut world = base();
+    let mut changes = ChangeSet::default();
+    for i in 0..60u8 {
+        let (id, pending) = (QueueId::from_bytes([i; 16]), i < 40);
+        let operation = pending.then(|| OperationId::from_bytes([i; 16]));
+        changes.put_job(Job { id, operation, result: Some(JobResult::Done), time: Timestamp(u64::from(i)) });
+    }
+    world.inventory.apply(&changes).unwrap();
+    let planned = add_device(&mut world, 1, "/dev/sdb");
+    world.run(&planned);
+    let old = world.inventory.jobs().filter(|job| job.time.0 < 100);
+    assert_eq!(old.map(|job| job.operation.is_some()).collect::<Vec<_>>(), vec![true; 40]);
 }

@@ -39,14 +39,12 @@ pub(super) fn check(inventory: &Inventory) -> Vec<Finding> {
 
 /// What the operation works on and is not there, unless it is about to make it.
 fn missing(inventory: &Inventory, operation: &Operation, object: &Object) -> Option<String> {
-    let makes = |kind: &Object| match (&operation.work, kind) {
-        (Work::NodeAdd(_), Object::Node(_)) | (Work::DeviceAdd(_), Object::Device(_)) => true,
-        _ => false,
-    };
+    let makes_node = matches!(operation.work, Work::NodeAdd(_));
+    let makes_device = matches!(operation.work, Work::DeviceAdd(_));
     match object {
         Object::Cluster(id) if inventory.cluster(*id).is_none() => Some(format!("cluster {id}")),
-        Object::Node(id) if inventory.node(*id).is_none() && !makes(object) => Some(format!("node {id}")),
-        Object::Device(id) if inventory.device(*id).is_none() && !makes(object) => Some(format!("device {id}")),
+        Object::Node(id) if inventory.node(*id).is_none() && !makes_node => Some(format!("node {id}")),
+        Object::Device(id) if inventory.device(*id).is_none() && !makes_device => Some(format!("device {id}")),
         Object::Volume(id) if inventory.volume(*id).is_none() => Some(format!("volume {id}")),
         _ => None,
     }

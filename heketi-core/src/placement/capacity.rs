@@ -60,9 +60,10 @@ impl Room {
         rest
     }
 
-    /// How many failure domains have a device that may be used at all.
-    pub fn domains(&self) -> usize {
-        self.domains.len()
+    /// How many failure domains have room for a brick of size `brick`.
+    pub fn domains(&self, brick: Kib) -> usize {
+        let roomy = |slots: &&Vec<Slot>| slots.iter().any(|slot| self.slots(brick, slot) > 0);
+        self.domains.values().filter(roomy).count()
     }
 
     fn needed(&self, brick: Kib, slot: &Slot) -> Kib {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::capacity::Room;
-use super::sizing::{BrickSpace, splits};
+use super::sizing::{BrickSpace, Split, splits};
 use super::{Facts, Policy, Refusal, Wanted};
 use crate::id::{BrickId, VolumeId};
 use crate::inventory::{Inventory, Slot, emptiness};
@@ -66,7 +66,8 @@ pub fn no_place(inventory: &Inventory, wanted: &Wanted<'_>, policy: &Policy, fac
             wanted.size, wanted.durability, policy.brick_min, policy.brick_max, policy.max_bricks
         )];
     };
-    let mut lines = vec![set_needs(wanted, smallest.brick, smallest.sets)];
+    let room = Room::gather(inventory, wanted, facts, 0);
+    let mut lines = vec![set_needs(wanted, smallest, room.domains(smallest.brick))];
     let refusals = refusals(inventory, wanted, facts, smallest.brick);
     for (node, device, refusal) in refusals.iter().take(DEVICES_NAMED) {
         let reason = refusal.as_ref().map_or_else(|| "has room for a brick".to_owned(), Refusal::to_string);
@@ -88,16 +89,17 @@ pub fn no_place(inventory: &Inventory, wanted: &Wanted<'_>, policy: &Policy, fac
     lines
 }
 
-fn set_needs(wanted: &Wanted<'_>, brick: Kib, sets: u32) -> String {
-    let domain = match wanted.zones {
+fn set_needs(wanted: &Wanted<'_>, split: &Split, with_room: usize) -> String {
+    let domains = match wanted.zones {
         ZoneChecking::Strict => "zones (zone checking is strict)",
         ZoneChecking::None => "nodes",
     };
     let number = wanted.durability.set_size();
+    let sets = if split.sets == 1 { "1 brick set".to_owned() } else { format!("{} brick sets", split.sets) };
     format!(
-        "Durability {} needs {number} bricks on {number} different {domain}; the smallest split tried has {sets} \
-         such brick sets with bricks of {brick}.",
-        wanted.durability
+        "Durability {} needs {number} bricks on {number} different {domains}. The split with the smallest bricks is \
+         {sets} with bricks of {}; of those, {with_room} have room for one.",
+        wanted.durability, split.brick
     )
 }
 

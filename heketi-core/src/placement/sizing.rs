@@ -127,7 +127,9 @@ mod tests {
         assert_eq!(sets.first(), Some(&(25, 4294967296)), "bricks over 4 TiB are skipped");
         assert_eq!(end, SplitEnd::TooManyBricks);
         let (sets, end) = series(Gib(16), Durability::Disperse { data: 8, redundancy: 3 });
-        assert_eq!((sets, end), (vec![(1, 2097152), (2, 1048576)], SplitEnd::TooManyBricks));
+        assert_eq!((sets, end), (vec![(1, 2097152), (2, 1048576)], SplitEnd::BrickTooSmall));
+        let (sets, end) = series(Gib(200), Durability::Disperse { data: 8, redundancy: 3 });
+        assert_eq!((sets, end), (vec![(1, 26214400), (2, 13107200)], SplitEnd::TooManyBricks));
         let (sets, end) = series(Gib(3), Durability::Disperse { data: 4, redundancy: 2 });
         assert_eq!((sets.len(), end), (0, SplitEnd::BrickTooSmall));
     }

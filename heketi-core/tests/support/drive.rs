@@ -15,6 +15,13 @@ use super::fake::{Fake, Fault, is_question};
 #[derive(Clone, Debug, Default)]
 pub struct CountedIds(u128);
 
+impl CountedIds {
+    /// Leaves ids to another source.
+    pub fn skip(&mut self, count: u128) {
+        self.0 += count;
+    }
+}
+
 impl IdSource for CountedIds {
     fn next_bytes(&mut self) -> [u8; 16] {
         self.0 += 1;

@@ -57,6 +57,7 @@ fn ssh(gluster: &GlusterConfig, options: NodeOptions) -> Result<Nodes, String> {
     config.user.clone_from(&gluster.ssh.user);
     config.port = gluster.ssh.port;
     config.sudo = gluster.ssh.commands.sudo;
+    config.host_key_policy = gluster.ssh.host_key_policy;
     config.host_key_store = host_keys.clone();
     config.use_environment();
     let runner = SshRunner::new(config).map_err(|error| error.to_string())?;

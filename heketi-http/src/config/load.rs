@@ -188,6 +188,11 @@ fn ssh_executor(section: Section<'_>) -> Result<SshConfig, ConfigError> {
         config.user => section.filled("user")?;
         config.port => section.number::<u16>("port", PORT)?.filter(|port| *port != 0);
     }
+    if let Some(text) = section.filled("host_key_policy")? {
+        let remedy = "write strict, accept-new or off";
+        let policy = text.parse().map_err(|_| bad("glusterfs.sshexec.host_key_policy", &text, remedy));
+        config.host_key_policy = policy?;
+    }
     section.finish();
     Ok(config)
 }

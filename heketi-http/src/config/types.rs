@@ -5,6 +5,8 @@ use std::time::Duration;
 use heketi_core::Gib;
 use heketi_core::model::ZoneChecking;
 
+use heketi_exec::runner::ssh::HostKeyPolicy;
+
 use crate::auth::{DEFAULT_IAT_LEEWAY_SECONDS, Keys};
 
 /// Everything that can be configured, with defaults filled in.
@@ -287,6 +289,8 @@ pub struct SshConfig {
     pub user: String,
     /// Port on the nodes.
     pub port: u16,
+    /// What is done about a host key nobody has seen before (`host_key_policy`).
+    pub host_key_policy: HostKeyPolicy,
     /// Known-hosts files; `None`: none were named.
     pub known_hosts: Option<Vec<PathBuf>>,
     /// Settings of commands.
@@ -299,6 +303,7 @@ impl Default for SshConfig {
             keyfile: PathBuf::new(),
             user: "heketi".to_owned(),
             port: 22,
+            host_key_policy: HostKeyPolicy::default(),
             known_hosts: None,
             commands: CommandConfig::default(),
         }

@@ -61,11 +61,14 @@ impl Service {
             Ok(reply) => reply,
             Err(refusal) => reply::refuse(refusal),
         };
-        tracing::info!(
-            target: "heketi::access",
-            request = id, %peer, %method, path = clean, status = reply.status().as_u16(),
-            microseconds = started.elapsed().as_micros(),
-        );
+        let status = reply.status().as_u16();
+        let microseconds = started.elapsed().as_micros();
+        // A client asks several times a second whether its job is over.
+        if status == 200 && clean.starts_with("/queue/") {
+            tracing::debug!(target: "heketi::access", request = id, %peer, %method, path = clean, status, microseconds);
+        } else {
+            tracing::info!(target: "heketi::access", request = id, %peer, %method, path = clean, status, microseconds);
+        }
         reply
     }
 

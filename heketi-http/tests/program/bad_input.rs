@@ -33,6 +33,7 @@ fn configuration_values() {
         (json!({ "db_read_only": true }), ["glusterfs.db_read_only", "not supported"]),
         (json!({ "db": at.join("missing/heketi.db") }), ["missing/heketi.db", "create it"]),
         (json!({ "executor": "ssh" }), ["keyfile", "HEKETI_SSH_KEYFILE"]),
+        (json!({ "sshexec": { "host_key_policy": "maybe" } }), ["host_key_policy", "strict, accept-new or off"]),
     ] {
         let told = refused(at, &config(at, glusterfs.clone()));
         assert!(words.iter().all(|word| told.contains(word)), "{glusterfs}: {told}");
