@@ -14,9 +14,6 @@ use super::Engine;
 /// Operations resumed side by side: one that waits for a dead node must not hold up the others.
 const AT_ONCE: usize = 4;
 
-/// A new operation that nobody runs is taken for left over after this many seconds.
-const STALE_AFTER: u64 = 60;
-
 /// Starts the background cleaner.
 pub(super) fn spawn(engine: &Engine) {
     let config = engine.config();
@@ -27,22 +24,28 @@ pub(super) fn spawn(engine: &Engine) {
     let engine = engine.clone();
     tokio::spawn(async move {
         let mut stopping = engine.inner.stopping.subscribe();
-        let mut pause = first;
+        let (mut pause, mut is_first) = (first, true);
         loop {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
+                // Operations whose commits failed stopped in the middle: they do not wait for a whole interval.
+                () = engine.inner.reloaded.notified() => {
+                    (pause, is_first) = (first, false);
+                    continue;
+                }
                 _ = stopping.wait_for(|stopping| *stopping) => return,
             }
-            if pause != first
-                && let Err(error) = engine.mark_abandoned_stale().await
-            {
+            if !is_first && let Err(error) = engine.mark_abandoned_stale().await {
                 tracing::warn!("stale operations cannot be marked: {error}");
             }
             engine.clean_up(None).await;
-            pause = interval;
+            (pause, is_first) = (interval, false);
         }
     });
 }
+
+/// How old a new operation that nobody runs is at least when it is taken for left over.
+const STALE_AFTER: Duration = Duration::from_secs(60);
 
 impl Engine {
     /// Resumes stale and failed operations, all or only the given ones, and waits for them. Those that are
@@ -75,9 +78,11 @@ impl Engine {
         self.mark_stale_where(|_, _| true).await
     }
 
-    /// Marks operations stale that are new, old enough and run by nobody.
+    /// Marks operations stale that are new, were planned before the last pause, and are run by nobody.
     async fn mark_abandoned_stale(&self) -> Result<(), Error> {
-        self.mark_stale_where(|created, now| created.0.saturating_add(STALE_AFTER) <= now.0).await
+        // Between its plan and its start an operation is new and run by nobody, for the time of one flush.
+        let old = self.config().clean_start.min(STALE_AFTER).as_secs();
+        self.mark_stale_where(|created, now| created.0.saturating_add(old) < now.0).await
     }
 
     async fn mark_stale_where(&self, old_enough: impl Fn(Timestamp, Timestamp) -> bool) -> Result<(), Error> {

@@ -129,6 +129,7 @@ fn reload(
                 state.broken = None;
                 inner.current.store(snapshot.clone());
                 inner.durable.store(snapshot);
+                inner.reloaded.notify_one();
                 tracing::warn!("the store was read again; interrupted operations will be resumed");
                 return Some(revision);
             }

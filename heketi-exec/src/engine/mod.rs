@@ -24,7 +24,7 @@ use heketi_core::inventory::Inventory;
 use heketi_core::operation::{Operation, OperationStatus};
 use heketi_core::placement::Policy;
 use heketi_core::{Error, ErrorKind};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::executor::Executor;
 use crate::store::{Store, StoreError};
@@ -79,6 +79,8 @@ struct Inner {
     clusters: Mutex<BTreeMap<ClusterId, Arc<tokio::sync::Mutex<()>>>>,
     stopping: watch::Sender<bool>,
     running: watch::Sender<usize>,
+    /// The state was read again after a failed commit.
+    reloaded: Notify,
 }
 
 impl fmt::Debug for Engine {
@@ -116,6 +118,7 @@ impl Engine {
             clusters: Mutex::default(),
             stopping: watch::Sender::new(false),
             running: watch::Sender::new(0),
+            reloaded: Notify::new(),
         });
         commit::spawn(Arc::downgrade(&inner), store, revision, receiver)?;
         let engine = Self { inner };

@@ -2,7 +2,13 @@
 
 use std::sync::Arc;
 
-use heketi_exec::store::{FileStore, Store};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use heketi_core::ErrorKind;
+use heketi_core::inventory::{ChangeSet, Record};
+use heketi_exec::engine::EngineConfig;
+use heketi_exec::store::{CommitError, FileStore, MemoryStore, Revision, Store, StoreError};
 
 use crate::support::*;
 
@@ -34,4 +40,55 @@ async fn a_restart_finds_everything_in_the_file() {
     finished(&engine, job).await;
     assert_sound(&engine);
     assert_nodes_match(&engine, &sim);
+}
+
+/// A store on a disk that is full for a while.
+#[derive(Debug, Default)]
+struct Full {
+    under: MemoryStore,
+    is_full: AtomicBool,
+}
+
+impl Store for Full {
+    fn load(&self) -> Result<(Vec<Record>, Revision), StoreError> {
+        self.under.load()
+    }
+
+    fn commit(&self, expected: Revision, batch: &[ChangeSet]) -> Result<Revision, CommitError> {
+        if self.is_full.load(Ordering::SeqCst) {
+            return Err(CommitError::Failed("no space left on device".into()));
+        }
+        self.under.commit(expected, batch)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_stops_work_and_loses_nothing() {
+    let sim = simulated(3);
+    let store = Arc::new(Full::default());
+    let quick = Duration::from_millis(1500);
+    let config = EngineConfig { clean: true, clean_start: quick, clean_interval: quick, ..config() };
+    let engine = engine(&sim, store.clone(), config).await;
+    load(&engine, 3).await;
+    let before = sim.snapshot();
+    sim.inject(heketi_exec::sim::Fault::once(
+        "lvcreate",
+        heketi_exec::sim::Effect::Callback({
+            let store = store.clone();
+            Arc::new(move |_| store.is_full.store(true, Ordering::SeqCst))
+        }),
+    ));
+    let job = engine.volume_create(replica3(2)).await.unwrap();
+    assert!(engine.wait_idle(LIMIT).await, "the operation stops where it cannot be recorded any further");
+    let refused = engine.cluster_create(true, true).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::NotServing, "{refused}");
+    assert!(refused.text().contains("no space left on device"), "{refused}");
+    assert!(engine.job(job).unwrap().result.is_none(), "nobody is told what is not on disk");
+
+    store.is_full.store(false, Ordering::SeqCst);
+    assert!(matches!(finished(&engine, job).await, heketi_core::inventory::JobResult::Failed(_)));
+    assert!(engine.wait_idle(LIMIT).await);
+    assert_sound(&engine);
+    let left = sim.leftovers(&before);
+    assert!(left.is_empty(), "{left:#?}");
 }
