@@ -5,7 +5,8 @@ mod engine;
 use async_trait::async_trait;
 use heketi_core::api::{
     CheckedVolumeCreate, ClusterCreateRequest, ClusterFlagsRequest, ClusterInfo, ClusterList, DeviceAddRequest,
-    DeviceDeleteRequest, DeviceInfo, NodeAddRequest, NodeInfo, StateRequest, TagsChangeRequest, VolumeInfo, VolumeList,
+    DeviceDeleteRequest, DeviceInfo, NodeAddRequest, NodeInfo, OperationCounts, StateRequest, TagsChangeRequest,
+    VolumeInfo, VolumeList,
 };
 use heketi_core::id::{ClusterId, DeviceId, NodeId, QueueId, VolumeId};
 use heketi_core::model::Tags;
@@ -77,6 +78,9 @@ pub trait Backend: Send + Sync {
     async fn volume_expand(&self, id: VolumeId, size: Gib) -> Result<QueueId, Error>;
     /// Starts to delete a volume. A volume another operation works on is [`Error::conflict`].
     async fn volume_delete(&self, id: VolumeId) -> Result<QueueId, Error>;
+
+    /// How many operations are recorded.
+    async fn operations(&self) -> Result<OperationCounts, Error>;
 
     /// Where a job stands; [`heketi_core::ErrorKind::NotFound`] when it is unknown.
     async fn queue(&self, id: QueueId) -> Result<QueueState, Error>;

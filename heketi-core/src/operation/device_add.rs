@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind};
 use crate::id::{DeviceId, IdSource, NodeId};
 use crate::inventory::{ChangeSet, Claim, Inventory, JobResult, Object};
 use crate::model::{Device, EntryState, Tags, volume_group_name};
-use crate::units::Timestamp;
+use crate::units::{Kib, Timestamp};
 
 /// A device to add.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,13 +123,18 @@ impl DeviceAdd {
     fn proceed(&mut self, context: &mut Context<'_>, host: Host, outcomes: &[StepOutcome]) -> Turn {
         match (self.phase, outcomes) {
             (Phase::Inspect, [Ok(Observation::Contents(contents))]) => self.judge(context, host, contents),
-            (Phase::SetUp, [Ok(Observation::Device(report))]) => self.accept(context, report),
+            (Phase::SetUp, [Ok(Observation::Device(report))]) if report.extent > Kib::ZERO => {
+                self.accept(context, report)
+            }
             (Phase::SetUp, [Err(failure)]) if nothing_started(failure) => {
                 context.note_failure(outcomes);
                 Turn::Finish(context.failed())
             }
             (Phase::SetUp, _) => {
-                context.note_failure(outcomes);
+                if !context.note_failure(outcomes) {
+                    let text = format!("{} on {}: the node did not tell the size of the device", self.name, host.manage);
+                    context.error.get_or_insert(text);
+                }
                 self.undo(host)
             }
             (Phase::UndoSettle, [Ok(_)]) => {

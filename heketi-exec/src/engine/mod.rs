@@ -162,6 +162,11 @@ impl Engine {
         *self.inner.stopping.borrow()
     }
 
+    /// Operations that run now.
+    pub fn running(&self) -> usize {
+        *self.inner.running.borrow()
+    }
+
     /// Operations that run now and count towards the limit.
     pub fn in_flight(&self) -> usize {
         in_flight(&self.inventory())

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use heketi_core::api::{
     BlockInfo, BrickInfo, CheckedVolumeCreate, ClusterCreateRequest, ClusterFlagsRequest, ClusterInfo, ClusterList,
-    DeviceAddRequest, DeviceDeleteRequest, DeviceInfo, MountInfo, NodeAddRequest, NodeInfo, StateRequest, StorageSize,
-    TagsChangeRequest, VolumeInfo, VolumeList,
+    DeviceAddRequest, DeviceDeleteRequest, DeviceInfo, MountInfo, NodeAddRequest, NodeInfo, OperationCounts,
+    StateRequest, StorageSize, TagsChangeRequest, VolumeInfo, VolumeList,
 };
 use heketi_core::id::{ClusterId, DeviceId, NodeId, QueueId, VolumeId};
 use heketi_core::inventory::{Inventory, JobResult};
 use heketi_core::model::{Cluster, Device, EntryState, Node, Tags, Volume};
-use heketi_core::operation;
+use heketi_core::operation::{self, OperationStatus};
 use heketi_core::{Error, ErrorKind, Gib};
 use heketi_exec::engine::Engine;
 
@@ -139,6 +139,20 @@ impl Backend for EngineBackend {
 
     async fn volume_delete(&self, id: VolumeId) -> Result<QueueId, Error> {
         self.engine.volume_delete(id).await
+    }
+
+    async fn operations(&self) -> Result<OperationCounts, Error> {
+        let inventory = self.engine.inventory();
+        let mut counts = OperationCounts { in_flight: self.engine.running() as u64, ..OperationCounts::default() };
+        for operation in inventory.operations() {
+            counts.total += 1;
+            match operation.status {
+                OperationStatus::New => counts.new += 1,
+                OperationStatus::Stale => counts.stale += 1,
+                OperationStatus::Failed => counts.failed += 1,
+            }
+        }
+        Ok(counts)
     }
 
     async fn queue(&self, id: QueueId) -> Result<QueueState, Error> {

@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use hyper::Method;
 
-use super::handlers::{Call, clusters, devices, nodes, queue, volumes};
+use super::handlers::{Call, clusters, devices, nodes, operations, queue, volumes};
 use super::reply::{Refusal, Reply};
 use crate::auth::Role;
 
@@ -55,6 +55,7 @@ routes! {
     GET "/volumes/{id}" Admin volumes::info;
     DELETE "/volumes/{id}" Admin volumes::delete;
     POST "/volumes/{id}/expand" Admin volumes::expand;
+    GET "/operations" Admin operations::counts;
 }
 
 /// What a request leads to.

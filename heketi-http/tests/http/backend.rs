@@ -261,6 +261,11 @@ impl Backend for Fake {
     }
 
     /// As in heketi v10 a job is forgotten when its end was told.
+    async fn operations(&self) -> Result<OperationCounts, Error> {
+        self.refusal()?;
+        Ok(OperationCounts::default())
+    }
+
     async fn queue(&self, id: QueueId) -> Result<QueueState, Error> {
         let mut state = self.state.lock().unwrap();
         let (polls, end) = found(state.jobs.get_mut(&id))?;

@@ -72,6 +72,9 @@ pub fn group_size(text: &str, group: &str) -> Result<GroupSize, ParseError> {
     let (Some(extent), Some(total), Some(free)) = (extent, total, free) else {
         return Err(bad("a size is no number"));
     };
+    if extent == 0 {
+        return Err(bad("the extent size is zero"));
+    }
     let size = |extents: u64| extents.checked_mul(extent).map(Kib).ok_or_else(|| bad("a size is too large"));
     Ok(GroupSize { extent: Kib(extent), total: size(total)?, free: size(free)? })
 }

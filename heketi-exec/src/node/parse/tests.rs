@@ -184,7 +184,8 @@ fn reads_the_size_of_a_volume_group_past_warnings() {
     let noisy = format!("  WARNING: a:b:c:d:e:f:g:h:i:j:k:l:m:n:o:p:q\n{line}");
     assert_eq!(lvm::group_size(&noisy, "vg_0f1e"), Ok(size));
     let huge = line.replace("25567", "18446744073709551615");
-    for broken in ["", "vg_0f1e:1:2", &line.replace("4096", "x"), &line.replace("vg_0f1e", "vg_other"), &huge] {
+    let (no_number, no_extent) = (line.replace("4096", "x"), line.replace("4096", "0"));
+    for broken in ["", "vg_0f1e:1:2", &no_number, &no_extent, &line.replace("vg_0f1e", "vg_other"), &huge] {
         let error = lvm::group_size(broken, "vg_0f1e").unwrap_err();
         assert!(error.to_string().contains("vgdisplay returned an invalid string"), "{error}");
     }

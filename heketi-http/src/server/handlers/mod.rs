@@ -4,6 +4,7 @@
 pub(super) mod clusters;
 pub(super) mod devices;
 pub(super) mod nodes;
+pub(super) mod operations;
 pub(super) mod queue;
 pub(super) mod volumes;
 

@@ -1,0 +1,119 @@
+//! The server is killed at random moments; after a restart everything is fully done or fully undone.
+
+use std::collections::BTreeSet;
+use std::process::Stdio;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+
+use crate::lab::{Lab, address};
+use crate::server::Server;
+
+/// How often the server is killed.
+const KILLS: usize = 20;
+
+/// How long recovery may take.
+const RECOVERY: Duration = Duration::from_secs(120);
+
+/// No operation takes much longer on an idle machine.
+const LONGEST: u64 = 20_000;
+
+/// A small generator of moments that can be repeated.
+struct Moments(u64);
+
+impl Moments {
+    fn new() -> Self {
+        let given = std::env::var("HEKETI_LAB_SEED").ok().and_then(|text| text.parse().ok());
+        let clock = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_secs());
+        let seed = given.unwrap_or_else(clock);
+        println!("HEKETI_LAB_SEED={seed}");
+        Self(seed)
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+}
+
+pub fn twenty_at_random_moments(lab: &Lab) {
+    let mut server = Server::start(lab);
+    server.load(1..=3);
+    let mut moments = Moments::new();
+    for kill in 1..=KILLS {
+        let volume = server.volumes().first().cloned();
+        let mut arguments = vec!["volume"];
+        match &volume {
+            None => arguments.extend(["create", "--size=1"]),
+            Some(id) if moments.below(2) == 0 && size(&server, id) < 3 => {
+                arguments.extend(["expand", "--expand-size=1", "--volume", id]);
+            }
+            Some(id) => arguments.extend(["delete", id]),
+        }
+        let after = Duration::from_millis(moments.below(LONGEST));
+        let mut client = server
+            .cli_command(&arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("heketi-cli starts");
+        std::thread::sleep(after);
+        server.kill();
+        client.kill().expect("a child of ours");
+        client.wait().expect("a child of ours");
+        let started = Instant::now();
+        server.restart();
+        server.wait_settled(RECOVERY);
+        let recovered = started.elapsed();
+        let found = assert_consistent(lab, &server);
+        println!("kill {kill}: {} after {after:.1?}, settled in {recovered:.0?}: {found}", arguments[1]);
+    }
+    for id in server.volumes() {
+        server.ok(&["volume", "delete", &id]);
+    }
+    lab.assert_no_traces();
+    server.unload();
+}
+
+fn size(server: &Server<'_>, id: &str) -> u64 {
+    server.get(&format!("/volumes/{id}"))["size"].as_u64().expect("a number")
+}
+
+/// What the server knows is what the nodes have.
+fn assert_consistent(lab: &Lab, server: &Server<'_>) -> String {
+    let volumes: Vec<Value> = server.volumes().iter().map(|id| server.get(&format!("/volumes/{id}"))).collect();
+    let names: BTreeSet<String> = volumes.iter().map(|volume| string(&volume["name"])).collect();
+    for node in server.nodes() {
+        let host = string(&node["hostnames"]["manage"][0]);
+        let n = (1..=lab.nodes).find(|n| address(*n) == host).expect("a node of the lab");
+        let devices = node["devices"].as_array().expect("a list");
+        let bricks = devices.iter().flat_map(|device| device["bricks"].as_array().cloned().unwrap_or_default());
+        let wanted: BTreeSet<String> = bricks.map(|brick| format!("brick_{}", string(&brick["id"]))).collect();
+        let traces = lab.traces(n);
+        let found = |kind: &str| -> BTreeSet<String> {
+            let lines = traces.iter().filter_map(|line| line.strip_prefix(kind));
+            lines.filter_map(|line| Some(format!("brick_{}", line.split_once("brick_")?.1.get(..32)?))).collect()
+        };
+        for kind in ["lv ", "mount ", "fstab ", "directory "] {
+            assert_eq!(found(kind), wanted, "{kind}on n{n}:\n{}", traces.join("\n"));
+        }
+        let pools = traces.iter().filter(|line| line.starts_with("lv ") && line.contains(" tp_")).count();
+        assert_eq!(pools, wanted.len(), "thin pools on n{n}:\n{}", traces.join("\n"));
+        let listed = traces.iter().filter_map(|line| line.strip_prefix("volume ")).map(str::to_owned);
+        assert_eq!(listed.collect::<BTreeSet<_>>(), names, "volumes on n{n}");
+    }
+    for volume in &volumes {
+        let info = lab.on(1, &format!("gluster volume info {}", string(&volume["name"])));
+        assert!(info.contains("Status: Started"), "{info}");
+        let bricks = volume["bricks"].as_array().expect("a list");
+        assert!(info.contains(&format!("= {}\n", bricks.len())), "{info}");
+        assert!(bricks.iter().all(|brick| info.contains(&string(&brick["path"]))), "{info}");
+        assert_eq!(bricks.len() as u64, 3 * volume["size"].as_u64().expect("a number"));
+    }
+    volumes.first().map_or("no volume".to_owned(), |volume| format!("a volume of {} GiB", volume["size"]))
+}
+
+fn string(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+}
