@@ -4,43 +4,50 @@ mod support;
 
 use heketi_core::Kib;
 use heketi_core::id::SeededIds;
-use heketi_core::inventory::JobResult;
+use heketi_core::inventory::{Inventory, JobResult};
 use heketi_core::model::Tags;
 use heketi_core::operation::{
     Action, DeviceAdd, DeviceAddRequest, DeviceContents, DeviceReport, Event, Next, Observation, Step, advance,
 };
 use support::{NOW, NodeShape};
 
-/// The only step of a stage.
-fn step(next: Next) -> Step {
-    match next {
-        Next::Run(steps) if steps.len() == 1 => steps[0].clone(),
-        other => panic!("{other:?}"),
+/// Adds a disk whose set-up is reported like this, with a node that does what it is told afterwards.
+fn add(inventory: &mut Inventory, disk: &str, seed: u64, report: &DeviceReport) -> JobResult {
+    let node = inventory.nodes().next().unwrap().id;
+    let request = DeviceAddRequest { node, name: disk.into(), tags: Tags::new(), destroy_data: false };
+    let planned = DeviceAdd::plan(inventory, request, &mut SeededIds::new(seed), NOW).unwrap();
+    inventory.apply(&planned.changes).unwrap();
+    let mut event = Event::Start;
+    loop {
+        let advance = advance(inventory, planned.operation, event, NOW).unwrap();
+        inventory.apply(&advance.changes).unwrap();
+        let Next::Run(steps) = advance.next else { break };
+        let seen = |step: &Step| match step.action {
+            Action::InspectDevice { .. } => {
+                Observation::Contents(DeviceContents { exists: true, ..DeviceContents::default() })
+            }
+            Action::SetUpDevice { .. } => Observation::Device(report.clone()),
+            _ => Observation::Done,
+        };
+        event = Event::Outcomes(steps.iter().map(|step| Ok(seen(step))).collect());
     }
+    inventory.job(planned.queue).unwrap().result.clone().unwrap()
 }
 
 #[test]
-fn a_device_without_an_extent_size_is_given_back() {
+fn a_device_that_cannot_be_used_is_given_back() {
     let (_, mut inventory) = support::state(&[NodeShape::of(1, vec![])]);
-    let node = inventory.nodes().next().unwrap().id;
-    let request = DeviceAddRequest { node, name: "/dev/sdb".into(), tags: Tags::new(), destroy_data: false };
-    let planned = DeviceAdd::plan(&inventory, request, &mut SeededIds::new(1), NOW).unwrap();
-    inventory.apply(&planned.changes).unwrap();
-    let mut next = |event| {
-        let advance = advance(&inventory, planned.operation, event, NOW).unwrap();
-        inventory.apply(&advance.changes).unwrap();
-        (advance.next, inventory.clone())
-    };
-    let seen = |observation| Event::Outcomes(vec![Ok(observation)]);
-    assert!(matches!(step(next(Event::Start).0).action, Action::InspectDevice { .. }));
-    let contents = DeviceContents { exists: true, ..DeviceContents::default() };
-    assert!(matches!(step(next(seen(Observation::Contents(contents))).0).action, Action::SetUpDevice { .. }));
-    let report = DeviceReport { total: Kib(1 << 20), free: Kib(1 << 20), extent: Kib::ZERO, ..DeviceReport::default() };
-    assert!(matches!(step(next(seen(Observation::Device(report))).0).action, Action::Settle));
-    assert!(matches!(step(next(seen(Observation::Done)).0).action, Action::TearDownDevice { .. }));
-    let (end, after) = next(seen(Observation::Done));
-    assert_eq!((end, after.devices().count()), (Next::Finished, 0));
-    let job = after.job(planned.queue).unwrap().result.clone();
-    let text = "/dev/sdb on m0: the node did not tell the size of the device";
-    assert_eq!(job, Some(JobResult::Failed(text.into())));
+    let size = Kib(1 << 20);
+    let good = DeviceReport { total: size, free: size, extent: Kib(4096), pv_uuid: Some("a".into()), paths: vec![] };
+    assert_eq!(add(&mut inventory, "/dev/sdb", 1, &good), JobResult::Done);
+    let owner = inventory.devices().next().unwrap().id;
+    for (seed, report, why) in [
+        (2, DeviceReport { extent: Kib::ZERO, ..good.clone() }, "its volume group has no extent size".to_owned()),
+        (3, good, format!("Device already in use (ID: {owner})")),
+    ] {
+        let text = format!("Initializing device /dev/sdc failed on m0: {why}");
+        assert_eq!(add(&mut inventory, "/dev/sdc", seed, &report), JobResult::Failed(text));
+        assert_eq!(inventory.devices().count(), 1);
+    }
+    assert_eq!(heketi_core::audit::check(&inventory), []);
 }

@@ -192,6 +192,38 @@ fn a_volume_that_gluster_keeps_stays_started_and_visible() {
     }
 }
 
+/// Once an earlier run may have stopped the volume, a host that cannot be reached is no reason to give up.
+#[test]
+fn a_delete_that_has_begun_goes_on() {
+    let before = with_volume();
+    let (list_again, delete_again) = (5, 6);
+    for later in [list_again, delete_again] {
+        let faults = [(1, Fault::UnknownHalf), (later, Fault::NotStarted)].into();
+        // The server ends when the first try to delete the volume has lost its connection.
+        let (world, result) = run(&before, delete, &Mishaps { faults, kills: [5].into() });
+        assert!(world.log.iter().any(|it| it.starts_with("killed")), "{:#?}", world.log);
+        assert_eq!(result, JobResult::Done, "{:#?}", world.log);
+        assert_eq!(world.differences(), Vec::<String>::new());
+    }
+}
+
+/// Clients see a volume except while it is created or deleted.
+#[test]
+fn volumes_are_hidden_while_they_come_and_go() {
+    for (mut world, plan, hidden) in [
+        (base(), (|world| create(world, &request())) as Plan, true),
+        (with_volume(), delete as Plan, true),
+        (with_volume(), expand as Plan, false),
+    ] {
+        let planned = plan(&mut world);
+        world.inventory.apply(&planned.changes).unwrap();
+        let volume = only_volume(&world);
+        assert_eq!(world.inventory.is_volume_hidden(volume), hidden);
+        world.restart();
+        assert_eq!(world.inventory.is_volume_hidden(volume), hidden);
+    }
+}
+
 /// A node that has left the pool answers for a pool of its own, where no volume uses any brick. It must not
 /// be believed, however little the others answer.
 #[test]

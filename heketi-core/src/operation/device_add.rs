@@ -123,18 +123,20 @@ impl DeviceAdd {
     fn proceed(&mut self, context: &mut Context<'_>, host: Host, outcomes: &[StepOutcome]) -> Turn {
         match (self.phase, outcomes) {
             (Phase::Inspect, [Ok(Observation::Contents(contents))]) => self.judge(context, host, contents),
-            (Phase::SetUp, [Ok(Observation::Device(report))]) if report.extent > Kib::ZERO => {
-                self.accept(context, report)
-            }
+            (Phase::SetUp, [Ok(Observation::Device(report))]) => match flaw(context.inventory, report) {
+                None => self.accept(context, report),
+                Some(flaw) => {
+                    let text = format!("Initializing device {} failed on {}: {flaw}", self.name, host.manage);
+                    context.error.get_or_insert(text);
+                    self.undo(host)
+                }
+            },
             (Phase::SetUp, [Err(failure)]) if nothing_started(failure) => {
                 context.note_failure(outcomes);
                 Turn::Finish(context.failed())
             }
             (Phase::SetUp, _) => {
-                if !context.note_failure(outcomes) {
-                    let text = format!("{} on {}: the node did not tell the size of the device", self.name, host.manage);
-                    context.error.get_or_insert(text);
-                }
+                context.note_failure(outcomes);
                 self.undo(host)
             }
             (Phase::UndoSettle, [Ok(_)]) => {
@@ -242,4 +244,14 @@ impl DeviceAdd {
         });
         Turn::Finish(JobResult::Done)
     }
+}
+
+/// Why a device that was set up cannot be used, or none.
+fn flaw(inventory: &Inventory, report: &DeviceReport) -> Option<String> {
+    if report.extent == Kib::ZERO {
+        return Some("its volume group has no extent size".into());
+    }
+    let uuid = report.pv_uuid.as_ref()?;
+    let owner = inventory.devices().find(|device| device.pv_uuid.as_ref() == Some(uuid))?;
+    Some(format!("Device already in use (ID: {})", owner.id))
 }

@@ -161,43 +161,17 @@ impl Engine {
     /// `Invalid`, `CannotAllocate` (with an explanation where space or limits are the reason), `Busy`,
     /// `NotServing`.
     pub async fn volume_create(&self, request: CheckedVolumeCreate) -> Result<QueueId, Error> {
-        let request = Arc::new(request);
-        let planned = self.place(&request).await;
-        match planned {
-            Err(error) if wants_explanation(&error) => {
-                let (inventory, policy) = (self.inventory(), self.config().policy.clone());
-                let explain = move || explain_create(&inventory, &request, &policy, &Facts::default());
-                Err(error.explain(blocking(explain).await?))
-            }
-            other => other,
-        }
-    }
-
-    async fn place(&self, request: &Arc<CheckedVolumeCreate>) -> Result<QueueId, Error> {
-        let policy = &self.config().policy;
-        let facts = Facts::default();
-        let mut chosen = None;
-        for attempt in 0.. {
-            let effort = if attempt > OPTIMISTIC_TRIES { Effort::Exact } else { Effort::Quick };
-            let planned = self
-                .submit_slot(|planning| {
-                    let chosen = match chosen.take() {
-                        Some(chosen) => Some(chosen),
-                        None => choose_cluster(planning.inventory, request, policy, &facts, effort, SEED)?,
-                    };
-                    let Some(chosen) = chosen else { return Ok(None) };
-                    VolumeCreate::plan(planning.inventory, request, &chosen, policy, planning.ids, planning.now)
-                })
-                .await?;
-            if let Some(queue) = planned {
-                return Ok(queue);
-            }
-            // The long look is taken on a snapshot, so that nobody waits for it.
-            let (inventory, request, policy) = (self.inventory(), request.clone(), policy.clone());
-            let look = move || choose_cluster(&inventory, &request, &policy, &Facts::default(), Effort::Exact, SEED);
-            chosen = blocking(look).await??;
-        }
-        Err(Error::busy())
+        let (request, policy) = (Arc::new(request), Arc::new(self.config().policy.clone()));
+        let (asked, limits) = (request.clone(), policy.clone());
+        let look = move |inventory: &Inventory, effort| {
+            choose_cluster(inventory, &asked, &limits, &Facts::default(), effort, SEED)
+        };
+        let (asked, limits) = (request.clone(), policy.clone());
+        let plan = move |planning: &mut Planning<'_>, chosen: &_| {
+            VolumeCreate::plan(planning.inventory, &asked, chosen, &limits, planning.ids, planning.now)
+        };
+        let explain = move |inventory: &Inventory| explain_create(inventory, &request, &policy, &Facts::default());
+        self.explained(self.place(look, plan).await, explain).await
     }
 
     /// Expands a volume by `increment`.
@@ -206,42 +180,59 @@ impl Engine {
     /// `NotFound`, `Busy`, `CannotAllocate` (with an explanation where space or limits are the reason),
     /// `NotServing`.
     pub async fn volume_expand(&self, id: VolumeId, increment: Gib) -> Result<QueueId, Error> {
-        match self.place_expansion(id, increment).await {
+        let policy = Arc::new(self.config().policy.clone());
+        let limits = policy.clone();
+        let look = move |inventory: &Inventory, effort| {
+            choose_expansion(inventory, id, increment, &limits, &Facts::default(), effort, SEED)
+        };
+        let limits = policy.clone();
+        let plan = move |planning: &mut Planning<'_>, chosen: &_| {
+            VolumeExpand::plan(planning.inventory, id, increment, chosen, &limits, planning.ids, planning.now)
+        };
+        let explain =
+            move |inventory: &Inventory| explain_expansion(inventory, id, increment, &policy, &Facts::default());
+        self.explained(self.place(look, plan).await, explain).await
+    }
+
+    /// Looks for devices and makes the plan durable. The quick look is taken under the lock; the long one on a
+    /// snapshot, so that nobody waits for it, and its choice is checked under the lock by `plan`.
+    async fn place<C: Send + 'static>(
+        &self,
+        look: impl Fn(&Inventory, Effort) -> Result<Option<C>, Error> + Clone + Send + 'static,
+        plan: impl Fn(&mut Planning<'_>, &C) -> Result<Option<Planned>, Error>,
+    ) -> Result<QueueId, Error> {
+        let mut chosen: Option<C> = None;
+        for attempt in 0..=OPTIMISTIC_TRIES {
+            let effort = if attempt < OPTIMISTIC_TRIES { Effort::Quick } else { Effort::Exact };
+            let planned = self.submit_slot(|planning| {
+                let chosen = match chosen.take() {
+                    Some(chosen) if effort == Effort::Quick => Some(chosen),
+                    _ => look(planning.inventory, effort)?,
+                };
+                chosen.map_or(Ok(None), |chosen| plan(planning, &chosen))
+            });
+            if let Some(queue) = planned.await? {
+                return Ok(queue);
+            }
+            let (inventory, look) = (self.inventory(), look.clone());
+            chosen = blocking(move || look(&inventory, Effort::Exact)).await??;
+        }
+        Err(Error::busy())
+    }
+
+    /// Adds to lack of space and limits what stands in the way, device by device.
+    async fn explained<T>(
+        &self,
+        placed: Result<T, Error>,
+        explain: impl FnOnce(&Inventory) -> Vec<String> + Send + 'static,
+    ) -> Result<T, Error> {
+        match placed {
             Err(error) if wants_explanation(&error) => {
-                let (inventory, policy) = (self.inventory(), self.config().policy.clone());
-                let explain = move || explain_expansion(&inventory, id, increment, &policy, &Facts::default());
-                Err(error.explain(blocking(explain).await?))
+                let inventory = self.inventory();
+                Err(error.explain(blocking(move || explain(&inventory)).await?))
             }
             other => other,
         }
-    }
-
-    async fn place_expansion(&self, id: VolumeId, increment: Gib) -> Result<QueueId, Error> {
-        let policy = &self.config().policy;
-        let facts = Facts::default();
-        let mut chosen = None;
-        for attempt in 0.. {
-            let effort = if attempt > OPTIMISTIC_TRIES { Effort::Exact } else { Effort::Quick };
-            let planned = self
-                .submit_slot(|planning| {
-                    let inventory = planning.inventory;
-                    let chosen = match chosen.take() {
-                        Some(chosen) => Some(chosen),
-                        None => choose_expansion(inventory, id, increment, policy, &facts, effort, SEED)?,
-                    };
-                    let Some(chosen) = chosen else { return Ok(None) };
-                    VolumeExpand::plan(inventory, id, increment, &chosen, policy, planning.ids, planning.now)
-                })
-                .await?;
-            if let Some(queue) = planned {
-                return Ok(queue);
-            }
-            let (inventory, policy) = (self.inventory(), policy.clone());
-            let look =
-                move || choose_expansion(&inventory, id, increment, &policy, &Facts::default(), Effort::Exact, SEED);
-            chosen = blocking(look).await??;
-        }
-        Err(Error::busy())
     }
 
     /// Deletes a volume.
@@ -346,7 +337,7 @@ impl Engine {
     }
 }
 
-/// Lack of space and limits are explained device by device.
+/// Is it lack of space or a limit? All other texts stay as heketi v10 has them.
 fn wants_explanation(error: &Error) -> bool {
     let reasons = ["No space", "brick size limit", "number of bricks", "No online storage devices"];
     error.kind() == ErrorKind::CannotAllocate && reasons.iter().any(|reason| error.text().contains(reason))

@@ -1,156 +1,187 @@
-//! The nodes: started, asked, compared.
+//! Brings the lab up and runs each scenario inside its network namespace, one at a time.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Address of node `n`, counted from 1.
-pub fn address(n: usize) -> String {
-    format!("10.77.0.1{n}")
-}
+/// Set in the process that runs inside the namespace.
+const INSIDE: &str = "HEKETI_LAB_INSIDE";
+/// Where that process finds the programs.
+const PROGRAMS: &str = "HEKETI_LAB_PROGRAMS";
+/// Longest time of one scenario; the kills take most of it on a busy machine.
+const SCENARIO_LIMIT: Duration = Duration::from_secs(30 * 60);
+/// How long to wait for scenarios of other threads and processes.
+const TURN_LIMIT: Duration = Duration::from_secs(3 * 60 * 60);
+/// The number of scenarios there are; `.ci/run` compares it with the number that ran.
+const SCENARIOS: &str = include_str!("scenarios");
 
-/// The spare disks of each node.
-pub const DISKS: [&str; 2] = ["/dev/ubdb", "/dev/ubdc"];
-
-/// A running lab.
-pub struct Lab {
-    /// How many nodes it has.
-    pub nodes: usize,
-    /// Private key that the nodes accept.
-    pub key: PathBuf,
-    /// User with that key; may use sudo.
-    pub user: String,
-    namespace: String,
-}
+static RUN: AtomicUsize = AtomicUsize::new(0);
 
 fn script(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab").join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/lab").join(name)
 }
 
-/// Runs a process to its end, at most `limit`.
-pub fn bounded(command: &mut Command, limit: Duration) -> Output {
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    // Both pipes are read while the process runs, so that it never waits for a reader.
-    let read = |pipe: Option<Box<dyn std::io::Read + Send>>| {
-        std::thread::spawn(move || {
-            let mut bytes = Vec::new();
-            if let Some(mut pipe) = pipe {
-                let _ = pipe.read_to_end(&mut bytes);
-            }
-            bytes
-        })
-    };
-    let stdout = read(child.stdout.take().map(|pipe| Box::new(pipe) as _));
-    let stderr = read(child.stderr.take().map(|pipe| Box::new(pipe) as _));
+/// `lab.sh` with these arguments.
+pub fn lab(arguments: &[&str]) -> Command {
+    let mut command = Command::new(script("lab.sh"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// Runs the test that calls this, `act`, inside the lab's namespace: in a process of its own, because a
+/// namespace belongs to threads and the runtime makes many. What that process prints is passed on.
+///
+/// Missing prerequisites fail the test; only `HEKETI_LAB=off` skips it.
+pub fn scenario<F: FnOnce()>(act: F) {
+    if std::env::var_os(INSIDE).is_some() {
+        return act();
+    }
+    if std::env::var("HEKETI_LAB").is_ok_and(|value| value == "off") {
+        println!("\nskipped, because HEKETI_LAB=off");
+        return;
+    }
+    let name = std::any::type_name::<F>();
+    // `lab::module::test::{{closure}}`
+    let name = name.split_once("::").map_or(name, |(_, path)| path.trim_end_matches("::{{closure}}"));
+    let lab = ready();
+    let _turn = take_turn(lab);
     let started = Instant::now();
-    let status = loop {
-        if let Some(status) = child.try_wait().expect("a child of ours") {
-            break status;
+    run_inside(lab, name);
+    println!("\nscenario {name}: {:.0} s", started.elapsed().as_secs_f64());
+    let run = RUN.fetch_add(1, Ordering::SeqCst) + 1;
+    println!("lab scenarios run: {run}");
+    if run.to_string() == SCENARIOS.trim() && std::env::var("HEKETI_LAB_DOWN").is_ok_and(|value| value == "1") {
+        assert!(self::lab(&["down"]).status().expect("lab.sh runs").success(), "lab.sh down failed");
+    }
+}
+
+/// What everything needs, made once.
+struct Lab {
+    namespace: String,
+    state: PathBuf,
+    programs: PathBuf,
+}
+
+fn ready() -> &'static Lab {
+    static LAB: OnceLock<Result<Lab, String>> = OnceLock::new();
+    let lab = LAB.get_or_init(|| {
+        let build = Command::new(script("build.sh")).stdin(Stdio::null()).status();
+        let built = build.map_err(|error| format!("build.sh does not run: {error}"))?;
+        if !built.success() {
+            return Err(format!("build.sh failed ({built}); see above. HEKETI_LAB=off skips the lab"));
         }
-        if started.elapsed() > limit {
-            child.kill().expect("a child of ours");
-            panic!("{command:?} does not end");
+        let up = lab(&["up", "3"]).status().map_err(|error| format!("lab.sh does not run: {error}"))?;
+        if !up.success() {
+            return Err(format!("lab.sh up failed ({up}); see above. HEKETI_LAB=off skips the lab"));
+        }
+        let settings = settings();
+        Ok(Lab {
+            namespace: settings["HEKETI_LAB_NS"].clone(),
+            state: PathBuf::from(&settings["HEKETI_LAB_RUN"]),
+            programs: programs()?,
+        })
+    });
+    lab.as_ref().unwrap_or_else(|text| panic!("{text}"))
+}
+
+/// What `lab.sh env` tells.
+pub fn settings() -> BTreeMap<String, String> {
+    let output = lab(&["env"]).output().expect("lab.sh runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.lines().filter_map(|line| line.split_once('=')).map(|(name, value)| (name.into(), value.into())).collect()
+}
+
+/// Builds the programs and returns the directory they are in.
+fn programs() -> Result<PathBuf, String> {
+    let build = ["build", "--quiet", "--package", "heketi-http", "--bins", "--message-format=json"];
+    let output = Command::new("timeout")
+        .args(["--kill-after=10", "1800", env!("CARGO")])
+        .args(build)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("cargo does not run: {error}"))?;
+    if !output.status.success() {
+        return Err("the programs cannot be built; see above".into());
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let messages = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let heketi = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next();
+    let directory = heketi.and_then(|file| file.parent().map(PathBuf::from));
+    directory.ok_or_else(|| "cargo does not tell where it put the programs".into())
+}
+
+/// Where the programs are; only inside.
+pub fn programs_directory() -> PathBuf {
+    PathBuf::from(std::env::var_os(PROGRAMS).expect("set by the process outside"))
+}
+
+/// One scenario at a time, also among several runs of this suite.
+fn take_turn(lab: &Lab) -> File {
+    let mut name = lab.state.clone().into_os_string();
+    name.push(".suite");
+    let file = File::create(&name).expect("the directory of the lab can be written");
+    let start = Instant::now();
+    while file.try_lock().is_err() {
+        assert!(start.elapsed() < TURN_LIMIT, "another run of this suite holds {name:?}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    file
+}
+
+fn run_inside(lab: &Lab, name: &str) {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let this = std::env::current_exe().expect("the path of this program");
+    // Without this process nobody would end that one.
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "ip", "netns", "exec", &lab.namespace]).arg(this);
+    command.args([name, "--exact", "--ignored", "--nocapture", "--test-threads=1"]);
+    command.env(INSIDE, "1").env(PROGRAMS, &lab.programs);
+    command.stdin(Stdio::null()).stdout(writer.try_clone().expect("a pipe")).stderr(writer);
+    let mut child = command.spawn().expect("setpriv and ip run");
+    drop(command);
+    let pid = child.id().to_string();
+    let (over, still_running) = std::sync::mpsc::channel::<()>();
+    let watchdog = std::thread::spawn(move || {
+        if still_running.recv_timeout(SCENARIO_LIMIT) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            println!("the scenario takes too long");
+            let _ = Command::new("kill").args(["-KILL", &pid]).status();
+        }
+    });
+    let mut passed = false;
+    for line in BufReader::new(reader).lines() {
+        let line = line.unwrap_or_else(|error| format!("[{error}]"));
+        passed |= line.starts_with("test result: ok. 1 passed");
+        println!("{line}");
+    }
+    let status = child.wait().expect("a child of ours");
+    drop(over);
+    watchdog.join().expect("it does not panic");
+    assert!(status.success() && passed, "the scenario failed inside the namespace; its output is above");
+}
+
+/// A command that is ended when this process is.
+pub fn bound_to_us(program: &std::path::Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL"]).arg(program).stdin(Stdio::null());
+    command
+}
+
+/// Waits for the end of a process.
+pub fn wait(child: &mut Child, limit: Duration) -> Option<std::process::ExitStatus> {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("a child of ours") {
+            return Some(status);
+        }
+        if start.elapsed() > limit {
+            return None;
         }
         std::thread::sleep(Duration::from_millis(20));
-    };
-    Output { status, stdout: stdout.join().expect("a reader"), stderr: stderr.join().expect("a reader") }
-}
-
-/// What a process said on standard output.
-pub fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn lab_script(arguments: &[&str], limit: u64) -> String {
-    let output = bounded(Command::new("bash").arg(script("lab.sh")).args(arguments), Duration::from_secs(limit));
-    let told = text(&output.stderr);
-    assert!(output.status.success(), "lab.sh {arguments:?}: {:?}\n{told}", output.status);
-    text(&output.stdout)
-}
-
-impl Lab {
-    /// Builds the image if need be and boots fresh nodes. A missing prerequisite is a failure.
-    pub fn up(nodes: usize) -> Self {
-        let built = bounded(Command::new("bash").arg(script("build.sh")), Duration::from_secs(900));
-        assert!(built.status.success(), "build.sh: {:?}\n{}", built.status, text(&built.stderr));
-        lab_script(&["down"], 60);
-        lab_script(&["up", &nodes.to_string()], 400);
-        let settings = lab_script(&["env"], 10);
-        let setting = |name: &str| {
-            let line = settings.lines().find_map(|line| line.strip_prefix(&format!("{name}=")));
-            line.unwrap_or_else(|| panic!("lab.sh env tells no {name}")).to_owned()
-        };
-        Self {
-            nodes,
-            key: setting("HEKETI_LAB_KEY").into(),
-            user: setting("HEKETI_LAB_USER"),
-            namespace: setting("HEKETI_LAB_NS"),
-        }
-    }
-
-    /// Ends the nodes.
-    pub fn down(&self) {
-        lab_script(&["down"], 60);
-    }
-
-    /// A command of this machine inside the lab's network.
-    pub fn inside(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.namespace]).arg(program);
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HEKETI_") || name == "SSH_KNOWN_HOSTS") {
-            command.env_remove(name);
-        }
-        command
-    }
-
-    /// Runs a line on node `n` as root; it may fail.
-    pub fn try_on(&self, n: usize, line: &str) -> Result<String, String> {
-        let mut command = Command::new("bash");
-        command.arg(script("lab.sh")).args(["ssh", &n.to_string(), line]);
-        let output = bounded(&mut command, Duration::from_secs(180));
-        match output.status.success() {
-            true => Ok(text(&output.stdout)),
-            false => Err(format!("{}{}", text(&output.stdout), text(&output.stderr))),
-        }
-    }
-
-    /// Runs a line on node `n` as root; it must succeed.
-    pub fn on(&self, n: usize, line: &str) -> String {
-        self.try_on(n, line).unwrap_or_else(|told| panic!("n{n}: {line}: {told}"))
-    }
-
-    /// What heketi can have left on node `n`, one line each: logical volumes, mounts, fstab lines, brick
-    /// directories, gluster volumes. Empty for a clean node.
-    pub fn traces(&self, n: usize) -> Vec<String> {
-        let told = self.on(
-            n,
-            "lvs --noheadings -o vg_name,lv_name | sed 's/^ */lv /'; \
-             grep heketi /proc/mounts | sed 's/^/mount /'; sed 's/^/fstab /' /etc/fstab; \
-             find /var/lib/heketi/mounts -mindepth 2 -maxdepth 2 2>/dev/null | sed 's/^/directory /'; \
-             gluster --mode=script volume list 2>/dev/null | grep -v '^No volumes' | sed 's/^/volume /'; true",
-        );
-        told.lines().map(|line| line.trim_end().to_owned()).filter(|line| !line.is_empty()).collect()
-    }
-
-    /// Nothing is left of volumes and bricks on any node.
-    pub fn assert_no_traces(&self) {
-        for n in 1..=self.nodes {
-            let traces = self.traces(n);
-            assert!(traces.is_empty(), "left over on n{n}:\n{}", traces.join("\n"));
-        }
-    }
-
-    /// The nodes are as they were booted: no volume group, no peer either.
-    pub fn assert_clean(&self) {
-        self.assert_no_traces();
-        for n in 1..=self.nodes {
-            let told = self.on(n, "vgs --noheadings -o vg_name; pvs --noheadings -o pv_name; gluster pool list | grep -v UUID | grep -v localhost; true");
-            assert!(told.trim().is_empty(), "left over on n{n}: {told}");
-        }
     }
 }

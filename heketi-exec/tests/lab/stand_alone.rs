@@ -21,7 +21,7 @@ pub fn walk_through(lab: &Lab) {
     }
     let log = server.log();
     for disk in DISKS {
-        let create = format!("lvm pvcreate -qq --metadatasize=128M --dataalignment=256K {disk}] on [{}]", address(1));
+        let create = format!("lvm pvcreate -qq --metadatasize=128M --dataalignment=256K '{disk}'] on [{}]", address(1));
         assert!(log.contains(&format!("Will run command [/usr/sbin/{create}")), "{create}");
         assert!(log.contains(&format!("Ran command [/usr/sbin/{create}")), "{create}");
         assert!(log.contains(&format!("Added device {disk}")), "{disk}");
