@@ -20,8 +20,8 @@ const ZONES: usize = 10;
 pub enum Shape {
     /// Empty devices of 4 TiB.
     Even,
-    /// Devices of 1 to 16 TiB, 95 % full of bricks of 94 to 96 % of a device; four of five have the tag
-    /// `drive=ssd`, the fifth `drive=hdd`.
+    /// Devices of 1 to 16 TiB, 95 % full of one brick each; four of five have the tag `drive=ssd`, one of 500
+    /// has `drive=nvme`, the others `drive=hdd`.
     MixedAndFull,
 }
 
@@ -64,11 +64,14 @@ impl Scene {
 
 fn device(node: NodeId, number: usize, shape: Shape, ids: &mut dyn IdSource) -> Device {
     let id = DeviceId::new(ids);
-    let (tebi, drive) = match shape {
-        Shape::Even => (4, None),
-        Shape::MixedAndFull => {
-            ([1, 2, 4, 8, 16][number / 7 % 5], Some(if id.stable_hash(1).is_multiple_of(5) { "hdd" } else { "ssd" }))
-        }
+    let drive = match id.stable_hash(1) % 500 {
+        0 => "nvme",
+        1..=400 => "ssd",
+        _ => "hdd",
+    };
+    let (tebi, tags) = match shape {
+        Shape::Even => (4, Tags::new()),
+        Shape::MixedAndFull => ([1, 2, 4, 8, 16][number / 7 % 5], Tags::from([("drive".to_owned(), drive.to_owned())])),
     };
     Device {
         id,
@@ -76,7 +79,7 @@ fn device(node: NodeId, number: usize, shape: Shape, ids: &mut dyn IdSource) -> 
         name: format!("/dev/sd{}", number % DEVICES_PER_NODE),
         paths: Vec::new(),
         pv_uuid: Some(format!("pv-{id}")),
-        tags: drive.map(|drive| ("drive".to_owned(), drive.to_owned())).into_iter().collect(),
+        tags,
         state: EntryState::Online,
         total: Gib(tebi * 1024).kib(),
         foreign: Kib::ZERO,

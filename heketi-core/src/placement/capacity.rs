@@ -60,6 +60,12 @@ impl Room {
         rest
     }
 
+    /// How many bricks of size `brick` fit on one device, by their space alone.
+    pub fn bricks(&self, brick: Kib, device: DeviceId) -> u64 {
+        let found = self.domains.values().flatten().find(|slot| slot.device == device);
+        found.map_or(0, |slot| self.slots(brick, slot))
+    }
+
     /// How many failure domains have room for a brick of size `brick`.
     pub fn domains(&self, brick: Kib) -> usize {
         let roomy = |slots: &&Vec<Slot>| slots.iter().any(|slot| self.slots(brick, slot) > 0);

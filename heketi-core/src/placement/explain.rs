@@ -67,10 +67,16 @@ pub fn no_place(inventory: &Inventory, wanted: &Wanted<'_>, policy: &Policy, fac
         )];
     };
     let room = Room::gather(inventory, wanted, facts, 0);
-    let mut lines = vec![set_needs(wanted, smallest, room.domains(smallest.brick))];
+    let mut lines = vec![set_needs(wanted, smallest, &room)];
     let refusals = refusals(inventory, wanted, facts, smallest.brick);
     for (node, device, refusal) in refusals.iter().take(DEVICES_NAMED) {
-        let reason = refusal.as_ref().map_or_else(|| "has room for a brick".to_owned(), Refusal::to_string);
+        let reason = refusal.as_ref().map_or_else(
+            || {
+                let (free, bricks) = (inventory.free(device), room.bricks(smallest.brick, device.id));
+                format!("{free} free, room for {bricks} such {}", if bricks == 1 { "brick" } else { "bricks" })
+            },
+            Refusal::to_string,
+        );
         lines.push(format!(
             "  {} on {} (zone {}, device {}): {reason}",
             device.name,
@@ -89,17 +95,23 @@ pub fn no_place(inventory: &Inventory, wanted: &Wanted<'_>, policy: &Policy, fac
     lines
 }
 
-fn set_needs(wanted: &Wanted<'_>, split: &Split, with_room: usize) -> String {
+fn set_needs(wanted: &Wanted<'_>, split: &Split, room: &Room) -> String {
     let domains = match wanted.zones {
         ZoneChecking::Strict => "zones (zone checking is strict)",
         ZoneChecking::None => "nodes",
     };
-    let number = wanted.durability.set_size();
-    let sets = if split.sets == 1 { "1 brick set".to_owned() } else { format!("{} brick sets", split.sets) };
+    let place = match wanted.durability.set_size() {
+        1 => "1 brick a set".to_owned(),
+        number => format!("{number} bricks on {number} different {domains}"),
+    };
+    let sets = if split.sets == 1 { "1 set" } else { &format!("{} sets", split.sets) };
     format!(
-        "Durability {} needs {number} bricks on {number} different {domains}. The split with the smallest bricks is \
-         {sets} with bricks of {}; of those, {with_room} have room for one.",
-        wanted.durability, split.brick
+        "Durability {} needs {place}. With the smallest bricks allowed, {} each, {sets} must fit and {} do; {domains} \
+         with room for such a brick: {}.",
+        wanted.durability,
+        split.brick,
+        room.sets(split.brick),
+        room.domains(split.brick)
     )
 }
 

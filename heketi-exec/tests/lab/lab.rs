@@ -50,6 +50,7 @@ pub fn scenario<F: FnOnce()>(act: F) {
     let name = name.split_once("::").map_or(name, |(_, path)| path.trim_end_matches("::{{closure}}"));
     let lab = ready();
     let _turn = take_turn(lab);
+    make_blank();
     let started = Instant::now();
     run_inside(lab, name);
     println!("\nscenario {name}: {:.0} s", started.elapsed().as_secs_f64());
@@ -132,6 +133,17 @@ fn take_turn(lab: &Lab) -> File {
         std::thread::sleep(Duration::from_millis(200));
     }
     file
+}
+
+/// Nothing to do after a scenario that passed; new disks after one that did not. Outside of the namespace,
+/// which is made anew then.
+fn make_blank() {
+    let Err(why) = super::nodes::check_blank() else { return };
+    println!("the nodes get new disks: {why}");
+    for arguments in [&["down"][..], &["up", "3"]] {
+        let status = self::lab(arguments).status().expect("lab.sh runs");
+        assert!(status.success(), "lab.sh {arguments:?}: {status}");
+    }
 }
 
 fn run_inside(lab: &Lab, name: &str) {

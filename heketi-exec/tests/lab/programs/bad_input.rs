@@ -1,7 +1,7 @@
 //! Disks that hold something, nodes that do not answer: named, with the remedy, and nothing is changed.
 
-use crate::lab::{DISKS, Lab, address};
-use crate::server::Server;
+use super::harness::{DISKS, Lab, address};
+use super::server::Server;
 
 pub fn is_named_and_changes_nothing(lab: &Lab) {
     lab.on(1, &format!("mkfs.xfs -q {}; pvcreate -qq {}", DISKS[0], DISKS[1]));
@@ -13,7 +13,7 @@ pub fn is_named_and_changes_nothing(lab: &Lab) {
         server.cli(&["node", "add", "--zone=1", "--cluster", &cluster, &names[0], &names[1]])
     };
     let unreachable = add("10.77.0.99");
-    let told = crate::lab::text(&unreachable.stderr);
+    let told = super::harness::text(&unreachable.stderr);
     assert!(!unreachable.status.success());
     assert!(told.contains("New Node doesn't have glusterd running") && told.contains("10.77.0.99"), "{told}");
     assert!(server.nodes().is_empty());

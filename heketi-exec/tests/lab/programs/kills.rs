@@ -6,8 +6,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use crate::lab::{Lab, address};
-use crate::server::Server;
+use super::harness::{Lab, address};
+use super::server::Server;
 
 /// How often the server is killed.
 const KILLS: usize = 20;

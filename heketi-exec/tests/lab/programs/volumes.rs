@@ -1,7 +1,7 @@
 //! Volumes on three nodes.
 
-use crate::lab::{Lab, address};
-use crate::server::{Server, volume_id};
+use super::harness::{Lab, address};
+use super::server::{Server, volume_id};
 
 pub fn create_mount_expand_delete(lab: &Lab) {
     let server = Server::start(lab);

@@ -1,7 +1,7 @@
 //! The walk-through every user starts from: one node, two disks.
 
-use crate::lab::{DISKS, Lab, address};
-use crate::server::Server;
+use super::harness::{DISKS, Lab, address};
+use super::server::Server;
 
 pub fn walk_through(lab: &Lab) {
     let server = Server::start(lab);
@@ -34,7 +34,11 @@ pub fn walk_through(lab: &Lab) {
     }
     assert!(told.contains("needs 3 bricks on 3 different nodes"), "{told}");
     let told = server.fails(&["volume", "create", "--size=100", "--durability=none"]);
-    assert!(told.contains("free, a brick of") && told.contains("The largest size that fits now is"), "{told}");
+    assert!(
+        told.contains("3.87 GiB free, room for 1 such brick")
+            && told.contains("The largest size that fits now is 7 GiB"),
+        "{told}"
+    );
     assert!(server.volumes().is_empty());
     lab.assert_no_traces();
     server.unload();

@@ -1,40 +1,20 @@
 //! The real server and command line inside the lab's network.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::lab::{DISKS, Lab, address, bounded, text};
+use super::harness::{DISKS, Lab, address, bounded, text};
+use crate::lab::programs_directory;
 
 /// No command of heketi takes longer here.
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// How soon a restarted server takes up what was left, in seconds.
 const CLEAN_START: u64 = 1;
-
-/// The two programs, built once.
-fn programs() -> &'static (PathBuf, PathBuf) {
-    static BUILT: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let mut build = Command::new(env!("CARGO"));
-        build.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).args([
-            "build",
-            "-p",
-            "heketi-http",
-            "--bins",
-        ]);
-        let built = bounded(&mut build, Duration::from_secs(1200));
-        assert!(built.status.success(), "{}", text(&built.stderr));
-        // This test is <target>/<profile>/deps/lab-…; the programs are beside `deps`.
-        let test = std::env::current_exe().expect("a path");
-        let profile = test.parent().and_then(Path::parent).expect("a target directory").to_owned();
-        (profile.join("heketi"), profile.join("heketi-cli"))
-    })
-}
 
 /// A server with its files. Dropping it kills it.
 pub struct Server<'a> {
@@ -83,7 +63,7 @@ impl<'a> Server<'a> {
         let config = format!("--config={}", self.path("heketi.json").display());
         let child = self
             .lab
-            .inside(&programs().0)
+            .command(programs_directory().join("heketi"))
             .arg(config)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a file"))
@@ -119,7 +99,7 @@ impl<'a> Server<'a> {
     /// The body of a GET.
     pub fn curl(&self, path: &str) -> String {
         let url = format!("http://127.0.0.1:8080{path}");
-        let output = bounded(self.lab.inside("curl").args(["-s", "--max-time", "30", &url]), LIMIT);
+        let output = bounded(self.lab.command("curl").args(["-s", "--max-time", "30", &url]), LIMIT);
         text(&output.stdout)
     }
 
@@ -131,7 +111,7 @@ impl<'a> Server<'a> {
 
     /// The command line, not started yet.
     pub fn cli_command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.lab.inside(&programs().1);
+        let mut command = self.lab.command(programs_directory().join("heketi-cli"));
         command.args(arguments);
         command
     }

@@ -1,0 +1,152 @@
+use heketi_core::model::Durability;
+use heketi_core::operation::{Action, Certainty, FailureKind, GlusterVolume, GlusterVolumeSpec, Observation, Peer};
+
+use super::{Nodes, block_on, brick, executor, set};
+use crate::lab::scenario;
+use crate::nodes::{NODES, address, assert_blank, root, root_on};
+
+const REPLICATED: Durability = Durability::Replicate { replica: 3 };
+
+async fn peers(nodes: &Nodes, node: usize) -> Vec<Peer> {
+    match nodes.ok(node, Action::ListPeers).await {
+        Observation::Pool(peers) => peers,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn volumes(nodes: &Nodes) -> Vec<GlusterVolume> {
+    match nodes.ok(2, Action::ListVolumes).await {
+        Observation::Volumes(volumes) => volumes,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn delete() -> Action {
+    Action::DeleteVolume { name: "lab".into() }
+}
+
+async fn join(nodes: &Nodes) {
+    for node in NODES {
+        nodes.ok(node, Action::CheckGlusterd).await;
+        assert_eq!(peers(nodes, node).await, []);
+    }
+    let refused = nodes.fails(1, Action::ProbePeer { storage: address(1) }).await;
+    assert!(refused.text.contains("localhost not needed"), "{refused:?}");
+    for node in [2, 3, 3] {
+        nodes.ok(1, Action::ProbePeer { storage: address(node) }).await;
+    }
+    for node in NODES {
+        let seen = peers(nodes, node).await;
+        assert!(seen.len() == 2 && seen.iter().all(|peer| peer.connected), "{seen:?}");
+    }
+    let unknown = nodes.fails(1, Action::ProbePeer { storage: "10.77.0.99".into() }).await;
+    assert_eq!((unknown.kind, unknown.certainty), (FailureKind::Command, Certainty::Failed), "{unknown:?}");
+}
+
+async fn leave(nodes: &Nodes) {
+    for node in [2, 3, 3] {
+        nodes.ok(1, Action::DetachPeer { storage: address(node) }).await;
+    }
+    assert_eq!(peers(nodes, 1).await, []);
+}
+
+#[test]
+#[ignore = "needs the lab"]
+fn a_volume_comes_grows_and_goes() {
+    scenario(|| {
+        block_on(async {
+            let nodes = executor();
+            join(&nodes).await;
+            nodes.set_up_all().await;
+            let (first, second) = (brick(1), brick(2));
+            nodes.create_on_all(&first).await;
+            let volume = GlusterVolumeSpec {
+                name: "lab".into(),
+                durability: REPLICATED,
+                sets: vec![set(&first)],
+                options: vec!["network.ping-timeout 5".into(), "user.heketi.id 1ab".into()],
+            };
+            assert_eq!(volumes(&nodes).await, []);
+            nodes.ok(1, Action::CreateVolume { volume: volume.clone() }).await;
+            let listed = volumes(&nodes).await;
+            assert_eq!((listed.len(), listed[0].name.as_str(), listed[0].started), (1, "lab", true));
+            assert_eq!(listed[0].bricks, set(&first));
+            for option in [("network.ping-timeout", "5"), ("user.heketi.id", "1ab")] {
+                let option = (option.0.to_owned(), option.1.to_owned());
+                assert!(listed[0].options.contains(&option), "{listed:?}");
+            }
+            let twice = nodes.fails(1, Action::CreateVolume { volume }).await;
+            assert!(twice.text.contains("already exists"), "{twice:?}");
+            let held = nodes.fails(1, Action::DetachPeer { storage: address(3) }).await;
+            assert_eq!(held.certainty, Certainty::Failed, "{held:?}");
+
+            nodes.create_on_all(&second).await;
+            let add = Action::AddBricks { name: "lab".into(), durability: REPLICATED, sets: vec![set(&second)] };
+            nodes.ok(1, add.clone()).await;
+            nodes.ok(1, add).await;
+            assert_eq!(volumes(&nodes).await[0].bricks, [set(&first), set(&second)].concat());
+            nodes.ok(1, Action::Rebalance { name: "lab".into() }).await;
+            nodes.ok(1, Action::StartVolume { name: "lab".into() }).await;
+
+            // A volume in use by a brick process is not unmounted under it.
+            let busy = nodes.fails(1, Action::DestroyBrick { brick: first.clone() }).await;
+            assert!(busy.text.contains("glusterfsd ("), "{busy:?}");
+
+            nodes.ok(2, delete()).await;
+            nodes.ok(1, delete()).await;
+            assert_eq!(volumes(&nodes).await, []);
+            nodes.destroy_on_all(&first).await;
+            nodes.destroy_on_all(&second).await;
+            nodes.tear_down_all().await;
+            leave(&nodes).await;
+        });
+        assert_blank();
+    });
+}
+
+#[test]
+#[ignore = "needs the lab"]
+fn a_volume_that_cannot_be_deleted_keeps_running() {
+    scenario(|| {
+        block_on(async {
+            let nodes = executor();
+            join(&nodes).await;
+            nodes.set_up_all().await;
+            let brick = brick(1);
+            nodes.create_on_all(&brick).await;
+            let volume = GlusterVolumeSpec {
+                name: "lab".into(),
+                durability: REPLICATED,
+                sets: vec![set(&brick)],
+                options: vec![],
+            };
+            nodes.ok(1, Action::CreateVolume { volume }).await;
+
+            root(3, "systemctl stop glusterd");
+            let down = nodes.fails(3, Action::CheckGlusterd).await;
+            println!("  {down:?}");
+            let refused = nodes.fails(1, delete()).await;
+            assert!(refused.text.contains("peers are not connected: 10.77.0.13"), "{refused:?}");
+            assert!(volumes(&nodes).await[0].started, "it still runs");
+            root(3, "systemctl start glusterd");
+            // A stop from outside is no hindrance for a start or a delete.
+            root(1, "until gluster pool list | grep -c Connected | grep -q 3; do sleep 1; done");
+            root(1, "gluster --mode=script snapshot create snap lab no-timestamp");
+            let refused = nodes.fails(1, delete()).await;
+            assert!(refused.text.contains("because it contains 1 snapshots: snap"), "{refused:?}");
+            assert!(volumes(&nodes).await[0].started, "it still runs");
+            root(1, "gluster --mode=script snapshot delete snap");
+
+            root(1, "gluster --mode=script volume stop lab");
+            nodes.ok(1, Action::StartVolume { name: "lab".into() }).await;
+            assert!(volumes(&nodes).await[0].started);
+            root(1, "gluster --mode=script volume stop lab");
+            nodes.ok(1, delete()).await;
+            nodes.destroy_on_all(&brick).await;
+            nodes.tear_down_all().await;
+            leave(&nodes).await;
+        });
+        root_on(&NODES, "! ls /run/gluster/snaps 2>/dev/null | grep .");
+        assert_blank();
+    });
+}
