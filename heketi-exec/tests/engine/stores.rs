@@ -92,3 +92,27 @@ async fn a_full_disk_stops_work_and_loses_nothing() {
     let left = sim.leftovers(&before);
     assert!(left.is_empty(), "{left:#?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_graceful_stop_ends_after_the_running_steps() {
+    let sim = simulated(3);
+    let (engine, store, _) = loaded(&sim, 3).await;
+    let before = sim.snapshot();
+    sim.add_latency("lvcreate", Duration::from_millis(300));
+    let job = engine.volume_create(replica3(2)).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    engine.shut_down(LIMIT).await;
+    let refused = engine.cluster_create(true, true).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::NotServing, "{refused}");
+    assert!(sim.lines_run().iter().all(|line| !line.text.contains("volume create")), "no further stage began");
+    assert_eq!(engine.inventory().operations().count(), 1, "the rest is left to be resumed");
+    drop(engine);
+
+    let engine = crate::support::engine(&sim, store, config()).await;
+    assert!(engine.job(job).unwrap().result.is_none(), "the client's URL still answers");
+    engine.clean_up(None).await;
+    assert!(matches!(finished(&engine, job).await, heketi_core::inventory::JobResult::Failed(_)));
+    assert_sound(&engine);
+    let left = sim.leftovers(&before);
+    assert!(left.is_empty(), "{left:#?}");
+}

@@ -119,13 +119,15 @@ pub fn thin_count(text: &str) -> Result<u64, ParseError> {
 }
 
 /// `udevadm info --query=symlink --name=DEVICE`: all names of the device, `device` itself among them.
-/// Left out are the names udev derives from the UUID of the physical volume.
+/// Left out are the names udev derives from the UUID of the physical volume. udev tells the links in any
+/// order, here they are sorted.
 pub fn links(text: &str, device: &str) -> Vec<String> {
     let mut paths: Vec<String> = text
         .split_ascii_whitespace()
         .map(|link| format!("/dev/{link}"))
         .filter(|path| !path.starts_with("/dev/disk/by-id/lvm-pv-uuid-"))
         .collect();
+    paths.sort_unstable();
     if !paths.iter().any(|path| path == device) {
         paths.push(device.to_owned());
     }

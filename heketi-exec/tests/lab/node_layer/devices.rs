@@ -14,6 +14,15 @@ async fn contents(nodes: &Nodes, node: usize, device: &str) -> DeviceContents {
 
 const DISK_SIZE: Kib = Kib(4 * 1024 * 1024);
 
+/// The nodes have no tool for partitions.
+const TWO_PARTITIONS: &str = r#"
+python3 -c "
+import struct
+entry = lambda start: struct.pack('<8BII', 0, 0, 0, 0, 0x83, 0, 0, 0, start, 204800)
+open('/dev/ubdb', 'r+b').write(bytes(446) + entry(2048) + entry(206848) + bytes(32) + b'\x55\xaa')"
+blockdev --rereadpt /dev/ubdb && udevadm settle
+"#;
+
 #[test]
 #[ignore = "needs the lab"]
 fn disks_are_looked_at_and_left_alone() {
@@ -39,12 +48,15 @@ fn disks_are_looked_at_and_left_alone() {
             let found = contents(&nodes, 2, DISK).await;
             assert_eq!(found.volume_group.as_deref(), Some("theirs"));
 
-            root(3, "printf 'label: gpt\\n, 100M\\n, 100M\\n' | sfdisk -q /dev/ubdb");
+            root(3, "mkswap -q /dev/ubdc && swapon /dev/ubdc");
+            assert_eq!(contents(&nodes, 3, "/dev/ubdc").await.mount_points, ["[SWAP]"]);
+            root(3, "swapoff /dev/ubdc && wipefs -q --all /dev/ubdc");
+            root(3, TWO_PARTITIONS);
             let found = contents(&nodes, 3, DISK).await;
-            assert_eq!((found.signature.as_deref(), found.children.len()), (Some("gpt"), 2));
+            assert_eq!((found.signature.as_deref(), found.children.len()), (Some("dos"), 2), "{found:?}");
 
             // None of these is taken, and what is there is named.
-            for (node, words) in [(1, "signature xfs"), (2, "volume group theirs"), (3, "signature gpt")] {
+            for (node, words) in [(1, "signature xfs"), (2, "volume group theirs"), (3, "block devices ubdb1, ubdb2")] {
                 let (device, volume_group) = (DISK.to_owned(), GROUP.to_owned());
                 let action = Action::SetUpDevice { device, volume_group, wipe: false };
                 let failure = nodes.fails(node, action).await;

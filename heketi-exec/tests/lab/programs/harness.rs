@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::lab;
 
@@ -13,6 +13,15 @@ pub fn address(n: usize) -> String {
 
 /// The spare disks of each node.
 pub const DISKS: [&str; 2] = ["/dev/ubdb", "/dev/ubdc"];
+
+/// One of heketi's programs, without heketi's own variables of whoever runs the tests. It ends with the test.
+pub fn program(name: &str) -> Command {
+    let mut command = lab::bound_to_us(&lab::programs_directory().join(name));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HEKETI_") || name == "SSH_KNOWN_HOSTS") {
+        command.env_remove(name);
+    }
+    command
+}
 
 /// The nodes, and how heketi reaches them.
 pub struct Lab {
@@ -44,16 +53,9 @@ pub fn bounded(command: &mut Command, limit: Duration) -> Output {
     };
     let stdout = read(child.stdout.take().map(|pipe| Box::new(pipe) as _));
     let stderr = read(child.stderr.take().map(|pipe| Box::new(pipe) as _));
-    let started = Instant::now();
-    let status = loop {
-        if let Some(status) = child.try_wait().expect("a child of ours") {
-            break status;
-        }
-        if started.elapsed() > limit {
-            child.kill().expect("a child of ours");
-            panic!("{command:?} does not end");
-        }
-        std::thread::sleep(Duration::from_millis(20));
+    let Some(status) = lab::wait(&mut child, limit) else {
+        child.kill().expect("a child of ours");
+        panic!("{command:?} does not end");
     };
     Output { status, stdout: stdout.join().expect("a reader"), stderr: stderr.join().expect("a reader") }
 }
@@ -68,15 +70,6 @@ impl Lab {
     pub fn new() -> Self {
         let settings = lab::settings();
         Self { nodes: 3, key: settings["HEKETI_LAB_KEY"].clone().into(), user: settings["HEKETI_LAB_USER"].clone() }
-    }
-
-    /// A command without heketi's own variables of whoever runs the tests.
-    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = Command::new(program);
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HEKETI_") || name == "SSH_KNOWN_HOSTS") {
-            command.env_remove(name);
-        }
-        command
     }
 
     /// Runs a line on node `n` as root; it may fail.

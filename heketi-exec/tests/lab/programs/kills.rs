@@ -76,12 +76,12 @@ pub fn twenty_at_random_moments(lab: &Lab) {
     server.unload();
 }
 
-fn size(server: &Server<'_>, id: &str) -> u64 {
+fn size(server: &Server, id: &str) -> u64 {
     server.get(&format!("/volumes/{id}"))["size"].as_u64().expect("a number")
 }
 
 /// What the server knows is what the nodes have.
-fn assert_consistent(lab: &Lab, server: &Server<'_>) -> String {
+fn assert_consistent(lab: &Lab, server: &Server) -> String {
     let volumes: Vec<Value> = server.volumes().iter().map(|id| server.get(&format!("/volumes/{id}"))).collect();
     let names: BTreeSet<String> = volumes.iter().map(|volume| string(&volume["name"])).collect();
     for node in server.nodes() {

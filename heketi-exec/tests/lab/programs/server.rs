@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::harness::{DISKS, Lab, address, bounded, text};
-use crate::lab::programs_directory;
+use super::harness::{DISKS, Lab, address, bounded, program, text};
 
 /// No command of heketi takes longer here.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -17,13 +16,12 @@ const LIMIT: Duration = Duration::from_secs(300);
 const CLEAN_START: u64 = 1;
 
 /// A server with its files. Dropping it kills it.
-pub struct Server<'a> {
-    lab: &'a Lab,
+pub struct Server {
     directory: tempfile::TempDir,
     child: Option<Child>,
 }
 
-impl Drop for Server<'_> {
+impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
         if std::thread::panicking() {
@@ -35,9 +33,9 @@ impl Drop for Server<'_> {
     }
 }
 
-impl<'a> Server<'a> {
+impl Server {
     /// Writes a configuration and starts the server.
-    pub fn start(lab: &'a Lab) -> Self {
+    pub fn start(lab: &Lab) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let config = json!({
             "port": "8080",
@@ -52,7 +50,7 @@ impl<'a> Server<'a> {
             },
         });
         std::fs::write(directory.path().join("heketi.json"), config.to_string()).expect("a writable directory");
-        let mut server = Self { lab, directory, child: None };
+        let mut server = Self { directory, child: None };
         server.restart();
         server
     }
@@ -61,9 +59,7 @@ impl<'a> Server<'a> {
     pub fn restart(&mut self) {
         let log = File::options().create(true).append(true).open(self.path("log")).expect("a writable directory");
         let config = format!("--config={}", self.path("heketi.json").display());
-        let child = self
-            .lab
-            .command(programs_directory().join("heketi"))
+        let child = program("heketi")
             .arg(config)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a file"))
@@ -99,7 +95,7 @@ impl<'a> Server<'a> {
     /// The body of a GET.
     pub fn curl(&self, path: &str) -> String {
         let url = format!("http://127.0.0.1:8080{path}");
-        let output = bounded(self.lab.command("curl").args(["-s", "--max-time", "30", &url]), LIMIT);
+        let output = bounded(Command::new("curl").args(["-s", "--max-time", "30", &url]), LIMIT);
         text(&output.stdout)
     }
 
@@ -111,7 +107,7 @@ impl<'a> Server<'a> {
 
     /// The command line, not started yet.
     pub fn cli_command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.lab.command(programs_directory().join("heketi-cli"));
+        let mut command = program("heketi-cli");
         command.args(arguments);
         command
     }
