@@ -5,16 +5,15 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 
 use heketi_core::Kib;
-use heketi_core::id::{DeviceId, NodeId, SeededIds};
+use heketi_core::id::{DeviceId, NodeId};
 use heketi_core::inventory::{ChangeSet, Inventory};
 use heketi_core::model::{Device, Durability, EntryState, TagRule, Tags, ZoneChecking};
-use heketi_core::operation::{VolumeCreate, choose_cluster};
 use heketi_core::placement::capacity::Room;
 use heketi_core::placement::sizing::{BrickSpace, splits};
 use heketi_core::placement::{Choice, Effort, Facts, NoFit, Policy, Wanted, choose, explain};
 use heketi_core::units::Gib;
 use proptest::prelude::*;
-use support::{DeviceShape, NOW, NodeShape};
+use support::{DeviceShape, NodeShape};
 
 const GIB: u64 = Gib(1).kib().0;
 
@@ -324,30 +323,6 @@ fn huge_devices_and_limits_do_not_overflow() {
     };
     assert!(Room::gather(&inventory, &wanted, &Facts::default(), 0).sets(Kib(1)) > 1 << 60);
     assert!(explain::largest(&inventory, &wanted, &policy, &Facts::default()).is_some());
-}
-
-/// Devices stay equally full when many equal volumes are made; bricks come and go in between.
-#[test]
-fn equal_devices_fill_evenly() {
-    let node = |zone| NodeShape::of(zone, vec![DeviceShape::of(Gib(500).kib()); 2]);
-    for (effort, durability) in [
-        (Effort::Quick, Durability::Replicate { replica: 3 }),
-        (Effort::Exact, Durability::Replicate { replica: 3 }),
-        (Effort::Quick, Durability::Disperse { data: 4, redundancy: 2 }),
-        (Effort::Quick, Durability::None),
-    ] {
-        let (_, mut inventory) = support::state(&(0..12).map(|i| node(i % 4)).collect::<Vec<_>>());
-        let (policy, facts, mut ids) = (Policy::default(), Facts::default(), SeededIds::new(3));
-        for _ in 0..120 {
-            let request = support::volume(10 * u64::from(durability.data_bricks()), durability);
-            let chosen = choose_cluster(&inventory, &request, &policy, &facts, effort, 0).unwrap().unwrap();
-            let planned = VolumeCreate::plan(&inventory, &request, &chosen, &policy, &mut ids, NOW).unwrap().unwrap();
-            inventory.apply(&planned.changes).unwrap();
-            let counts = inventory.devices().map(|device| inventory.bricks_of_device(device.id).count());
-            let (least, most) = counts.fold((usize::MAX, 0), |(least, most), n| (least.min(n), most.max(n)));
-            assert!(most - least <= 2, "{effort:?} {durability}: between {least} and {most} bricks on equal devices");
-        }
-    }
 }
 
 /// A quick look stops after some devices of a zone; it must not double another zone because of that.

@@ -95,14 +95,13 @@ impl Inventory {
         }
         self.index.node_devices.insert((device.node, device.id));
         self.devices.insert(device.id, Arc::new(device.clone()));
-        // The bricks it holds must fit in it still, or the records could not be loaded again.
-        match self.charged(device.id) {
-            Kib::ZERO => {
-                self.refresh_slot(device.id);
-                Ok(())
-            }
-            charged => self.set_charged(device.id, charged),
+        if self.bricks_of_device(device.id).next().is_none() {
+            self.refresh_slot(device.id);
+            return Ok(());
         }
+        // The bricks it holds must fit in it still, or the records could not be loaded again.
+        let charged = self.charged(device.id);
+        self.set_charged(device.id, charged)
     }
 
     fn put_volume(&mut self, volume: &Volume) -> Applied {

@@ -6,12 +6,13 @@ use super::claims::{Claim, Object};
 use crate::id::{BrickId, ClusterId, DeviceId, NodeId, OperationId, QueueId, VolumeId};
 use crate::units::{Kib, Timestamp};
 
-/// Where a device stands in the order in which placement looks at devices: by cluster and zone, the
-/// emptiest first, the larger first among equally empty ones, then by a stable hash.
+/// Where a device stands in the order in which placement looks at devices: by cluster, zone and class of free
+/// space, the emptiest first, the larger first among equally empty ones, then by a stable hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SlotKey {
     pub cluster: ClusterId,
     pub zone: i64,
+    pub class: u8,
     pub emptiness: Reverse<u64>,
     pub total: Reverse<Kib>,
     pub hash: u64,
@@ -43,6 +44,12 @@ pub(crate) fn emptiness(free: Kib, total: Kib) -> u64 {
     }
 }
 
+/// The class of an amount of free space: 0 for none, `k` from 2^(k-1) to below 2^k KiB. Small devices stand in
+/// classes of their own, so that they hide no larger ones from a large brick, however empty they are.
+pub(crate) fn free_class(free: Kib) -> u8 {
+    (u64::BITS - free.0.leading_zeros()) as u8
+}
+
 /// Everything that can be computed from the records and is needed faster than that.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Index {
@@ -56,7 +63,8 @@ pub(crate) struct Index {
     pub charged: OrdMap<DeviceId, Kib>,
     pub slots: OrdMap<SlotKey, Slot>,
     pub slot_keys: OrdMap<DeviceId, SlotKey>,
-    pub zones: OrdMap<(ClusterId, i64), u64>,
+    /// How many devices stand in each class of each zone.
+    pub classes: OrdMap<(ClusterId, i64, u8), u64>,
     pub claims: OrdMap<Object, Vector<(OperationId, Claim)>>,
     pub finished_jobs: OrdSet<(Timestamp, QueueId)>,
 }
@@ -67,6 +75,7 @@ impl Index {
         let key = SlotKey {
             cluster,
             zone: slot.zone,
+            class: free_class(slot.free),
             emptiness: Reverse(emptiness(slot.free, slot.total)),
             total: Reverse(slot.total),
             hash: slot.device.stable_hash(0),
@@ -74,8 +83,9 @@ impl Index {
         };
         self.slots.insert(key, slot);
         self.slot_keys.insert(slot.device, key);
-        let count = self.zones.get(&(cluster, slot.zone)).copied().unwrap_or(0);
-        self.zones.insert((cluster, slot.zone), count + 1);
+        let class = (cluster, key.zone, key.class);
+        let count = self.classes.get(&class).copied().unwrap_or(0);
+        self.classes.insert(class, count + 1);
     }
 
     /// Takes a device out of the order of placement, if it is in it.
@@ -84,10 +94,10 @@ impl Index {
             return;
         };
         self.slots.remove(&key);
-        let zone = (key.cluster, key.zone);
-        match self.zones.get(&zone).copied() {
-            Some(count) if count > 1 => self.zones.insert(zone, count - 1),
-            _ => self.zones.remove(&zone),
+        let class = (key.cluster, key.zone, key.class);
+        match self.classes.get(&class).copied() {
+            Some(count) if count > 1 => self.classes.insert(class, count - 1),
+            _ => self.classes.remove(&class),
         };
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::claims::{Claim, Object};
-use super::index::{Slot, SlotKey};
+use super::index::{Slot, SlotKey, free_class};
 use super::{Inventory, Job};
 use crate::id::{BrickId, ClusterId, DeviceId, HostKeyId, NodeId, OperationId, QueueId, VolumeId};
 use crate::model::{Brick, Cluster, Device, HostKey, Node, Volume};
@@ -84,24 +84,45 @@ impl Inventory {
 
     /// Zones of a cluster with devices that can take bricks, ascending.
     pub fn usable_zones(&self, cluster: ClusterId) -> impl Iterator<Item = i64> {
-        self.index.zones.range((cluster, i64::MIN)..=(cluster, i64::MAX)).map(|((_, zone), _)| *zone)
+        let first = self.classes(cluster, i64::MIN).next();
+        std::iter::successors(first, move |(zone, _)| self.classes(cluster, zone.checked_add(1)?).next())
+            .map(|(zone, _)| zone)
     }
 
-    /// Devices of one zone of a cluster that can take bricks, the emptiest first.
+    /// Zones from `first` on, and the classes of free space that devices there are in, ascending.
+    fn classes(&self, cluster: ClusterId, first: i64) -> impl Iterator<Item = (i64, u8)> {
+        let all = (cluster, first, 0)..=(cluster, i64::MAX, u8::MAX);
+        self.index.classes.range(all).map(|((_, zone, class), _)| (*zone, *class))
+    }
+
+    /// The classes of free space that devices of a zone are in, as far as they hold devices with at least
+    /// `least` of it.
+    pub(crate) fn classes_of_zone(&self, cluster: ClusterId, zone: i64, least: Kib) -> impl Iterator<Item = u8> {
+        let all = (cluster, zone, free_class(least))..=(cluster, zone, u8::MAX);
+        self.index.classes.range(all).map(|((_, _, class), _)| *class)
+    }
+
+    /// Devices of one class of one zone of a cluster that can take bricks, the emptiest first.
+    pub(crate) fn slots_of_class(&self, cluster: ClusterId, zone: i64, class: u8) -> impl Iterator<Item = &Slot> {
+        self.slots(cluster, (zone, class), (zone, class))
+    }
+
+    /// Devices of one zone of a cluster that can take bricks.
     pub fn slots_of_zone(&self, cluster: ClusterId, zone: i64) -> impl Iterator<Item = &Slot> {
-        self.slots(cluster, zone, zone)
+        self.slots(cluster, (zone, 0), (zone, u8::MAX))
     }
 
-    /// Devices of a cluster that can take bricks, by zone, the emptiest of each zone first.
+    /// Devices of a cluster that can take bricks, by zone.
     pub fn slots_of_cluster(&self, cluster: ClusterId) -> impl Iterator<Item = &Slot> {
-        self.slots(cluster, i64::MIN, i64::MAX)
+        self.slots(cluster, (i64::MIN, 0), (i64::MAX, u8::MAX))
     }
 
-    fn slots(&self, cluster: ClusterId, first_zone: i64, last_zone: i64) -> impl Iterator<Item = &Slot> {
+    fn slots(&self, cluster: ClusterId, first: (i64, u8), last: (i64, u8)) -> impl Iterator<Item = &Slot> {
         use std::cmp::Reverse;
         let first = SlotKey {
             cluster,
-            zone: first_zone,
+            zone: first.0,
+            class: first.1,
             emptiness: Reverse(u64::MAX),
             total: Reverse(Kib(u64::MAX)),
             hash: 0,
@@ -109,7 +130,8 @@ impl Inventory {
         };
         let last = SlotKey {
             cluster,
-            zone: last_zone,
+            zone: last.0,
+            class: last.1,
             emptiness: Reverse(0),
             total: Reverse(Kib::ZERO),
             hash: u64::MAX,

@@ -9,13 +9,13 @@ use crate::inventory::{Inventory, Slot};
 use crate::model::ZoneChecking;
 use crate::units::Kib;
 
-/// How many devices of one zone that have room are compared for one brick. The order of placement puts the
-/// best first except where sizes differ much; looking at a few more settles that.
-const COMPARED_PER_ZONE: usize = 8;
+/// How many devices of one class of one zone that have room are compared for one brick. The order of placement
+/// puts the best first except where sizes differ much; looking at a few more settles that.
+const COMPARED: usize = 8;
 
-/// How many devices of one zone are looked at for one brick, those without room, on nodes in use and
-/// otherwise ruled out among them: others wait meanwhile.
-const LOOKED_AT_PER_ZONE: usize = 128;
+/// How many devices of one class of one zone are looked at for one brick, those without room, on nodes in use
+/// and otherwise ruled out among them: others wait meanwhile.
+const LOOKED_AT: usize = 128;
 
 /// The same where tags must be looked up, which takes longer.
 const LOOKED_AT_WITH_TAGS: usize = 32;
@@ -60,17 +60,32 @@ struct Filling<'a, 'w> {
 impl Filling<'_, '_> {
     /// The best device of one zone, with its rank.
     fn best_of_zone(&self, zone: i64) -> Look {
-        let most = if self.wanted.tag_rule.is_some() { LOOKED_AT_WITH_TAGS } else { LOOKED_AT_PER_ZONE };
-        let mut best: Option<(Rank, Slot)> = None;
+        // Rounding to extents only adds to this.
+        let least = BrickSpace::new(self.brick, self.wanted.factor, Kib::ZERO).total() + Kib(1);
+        let (mut best, mut gave_up) = (None, false);
+        for class in self.inventory.classes_of_zone(self.wanted.cluster, zone, least) {
+            gave_up |= !self.look_at_class(zone, class, &mut best);
+        }
+        match best {
+            Some((rank, slot)) => Look::Found(rank, slot),
+            None if gave_up => Look::GaveUp,
+            None => Look::Full,
+        }
+    }
+
+    /// Replaces `best` by the best device of one class of one zone if that is better; false if there are more
+    /// devices, and none of those looked at can be taken.
+    fn look_at_class(&self, zone: i64, class: u8, best: &mut Option<(Rank, Slot)>) -> bool {
+        let most = if self.wanted.tag_rule.is_some() { LOOKED_AT_WITH_TAGS } else { LOOKED_AT };
         let mut compared = 0;
-        for (looked_at, slot) in self.inventory.slots_of_zone(self.wanted.cluster, zone).enumerate() {
+        for (looked_at, slot) in self.inventory.slots_of_class(self.wanted.cluster, zone, class).enumerate() {
             // Emptiness before a brick is an upper bound of emptiness after it.
             let bound = || crate::inventory::emptiness(slot.free, slot.total);
-            if compared >= COMPARED_PER_ZONE || best.is_some_and(|((after, _), _)| after >= bound()) {
-                break;
+            if compared >= COMPARED || best.is_some_and(|((after, _), _)| after >= bound()) {
+                return true;
             }
             if looked_at >= most {
-                return best.map_or(Look::GaveUp, |(rank, slot)| Look::Found(rank, slot));
+                return compared > 0;
             }
             if self.nodes.contains(&slot.node) {
                 continue;
@@ -84,10 +99,10 @@ impl Filling<'_, '_> {
             compared += 1;
             let rank = if self.facts.avoid.contains(&slot.device) { (0, rank.1) } else { rank };
             if best.is_none_or(|(other, _)| rank > other) {
-                best = Some((rank, *slot));
+                *best = Some((rank, *slot));
             }
         }
-        best.map_or(Look::Full, |(rank, slot)| Look::Found(rank, slot))
+        true
     }
 
     /// The best device among the zones this set uses least.

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use heketi_core::Kib;
 use heketi_core::audit;
-use heketi_core::id::{IdSource, OperationId};
+use heketi_core::id::{IdSource, OperationId, VolumeId};
 use heketi_core::inventory::{Inventory, JobResult, Record, decode_key, decode_record, encode_key, encode_record};
+use heketi_core::model::Brick;
 use heketi_core::operation::{Event, GlusterBrick, Next, Planned, Step, StepOutcome, advance, mark_stale};
 
 use super::NOW;
@@ -194,19 +195,21 @@ impl World {
         found
     }
 
+    /// The bricks of a volume as gluster should know them.
+    pub fn bricks_of(&self, volume: VolumeId) -> Vec<GlusterBrick> {
+        let bricks = self.inventory.bricks_of_volume(volume);
+        let mut bricks: Vec<_> = bricks.map(|id| self.inventory.brick(id).unwrap()).collect();
+        bricks.sort_by_key(|brick| brick.position);
+        let host = |brick: &Brick| self.inventory.node(brick.node).unwrap().storage_host().to_owned();
+        bricks.into_iter().map(|brick| GlusterBrick { host: host(brick), path: brick.brick_directory() }).collect()
+    }
+
     fn volume_differences(&self) -> Vec<String> {
         let mut found = Vec::new();
         let mut known = BTreeSet::new();
         for volume in self.inventory.volumes() {
             known.insert(volume.name.clone());
-            let mut bricks: Vec<_> = self.inventory.bricks_of_volume(volume.id).collect();
-            bricks.sort_by_key(|id| self.inventory.brick(*id).unwrap().position);
-            let name = |id| {
-                let brick = self.inventory.brick(id).unwrap();
-                let host = self.inventory.node(brick.node).unwrap().storage_host().to_owned();
-                GlusterBrick { host, path: brick.brick_directory() }
-            };
-            let expected: Vec<_> = bricks.into_iter().map(name).collect();
+            let expected = self.bricks_of(volume.id);
             let made = self.fake.volumes.iter().find(|((_, name), _)| *name == volume.name).map(|(_, volume)| volume);
             if made.is_none_or(|made| !made.started || made.bricks != expected) {
                 found.push(format!("volume {} should be started with {expected:?}, gluster has {made:?}", volume.name));

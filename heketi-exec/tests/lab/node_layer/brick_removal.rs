@@ -1,6 +1,6 @@
 use heketi_core::operation::Action;
 
-use super::{GROUP, Nodes, block_on, brick, executor};
+use super::{DISK, GROUP, Nodes, block_on, brick, executor};
 use crate::lab::scenario;
 use crate::nodes::{assert_blank, root};
 
@@ -36,7 +36,7 @@ fn what_is_in_use_stays() {
     scenario(|| {
         block_on(async {
             let nodes = executor();
-            tokio::join!(nodes.set_up(1, super::DISK, GROUP), nodes.set_up(2, super::DISK, GROUP));
+            tokio::join!(nodes.set_up(1, DISK, GROUP), nodes.set_up(2, DISK, GROUP));
             let brick = brick(1);
             tokio::join!(nodes.create(1, &brick), nodes.create(2, &brick));
 
@@ -62,7 +62,7 @@ fn what_is_in_use_stays() {
             assert!(nodes.destroy(1, &brick).await);
             root(1, &format!("rm {0}/file && rmdir {0}", brick.mount_point));
             for node in [1, 2] {
-                nodes.tear_down(node, super::DISK, GROUP).await.expect("empty");
+                nodes.tear_down(node, DISK, GROUP).await.expect("it is empty");
             }
         });
         assert_blank();

@@ -43,7 +43,7 @@ fn bricks_are_made_side_by_side() {
             assert_eq!(found(1), expected);
             let directory = with_group.brick_directory();
             assert_eq!(root(2, &format!("stat -c '%g %a' {directory}")), "2345 2775\n");
-            assert!(root(2, &format!("xfs_info {directory}")).contains("isize=512"));
+            assert!(root(2, &format!("xfs_info {}", with_group.mount_point)).contains("isize=512"));
             // It survives a boot as it stands: what fstab says is what was mounted.
             root(3, &format!("umount {0} && mount {0}", with_group.mount_point));
 

@@ -14,13 +14,14 @@ async fn contents(nodes: &Nodes, node: usize, device: &str) -> DeviceContents {
 
 const DISK_SIZE: Kib = Kib(4 * 1024 * 1024);
 
-/// The nodes have no tool for partitions.
+/// The nodes have no tool for partitions. udev makes the kernel read the table when the disk is closed.
 const TWO_PARTITIONS: &str = r#"
 python3 -c "
 import struct
 entry = lambda start: struct.pack('<8BII', 0, 0, 0, 0, 0x83, 0, 0, 0, start, 204800)
 open('/dev/ubdb', 'r+b').write(bytes(446) + entry(2048) + entry(206848) + bytes(32) + b'\x55\xaa')"
-blockdev --rereadpt /dev/ubdb && udevadm settle
+until [ -e /dev/ubdb2 ]; do sleep 0.2; done
+udevadm settle
 "#;
 
 #[test]
@@ -68,11 +69,12 @@ fn disks_are_looked_at_and_left_alone() {
 
             // Asked for, a disk is wiped: not one whose physical volume is in use.
             root(2, "vgremove -qq -f theirs");
-            for node in [1, 2, 3] {
+            let overwrite = async |node| {
                 let (device, volume_group) = (DISK.to_owned(), GROUP.to_owned());
                 nodes.ok(node, Action::SetUpDevice { device, volume_group, wipe: true }).await;
-                nodes.tear_down(node, DISK, GROUP).await.expect("it is empty");
-            }
+            };
+            tokio::join!(overwrite(1), overwrite(2), overwrite(3));
+            nodes.tear_down_all().await;
         });
         root_on(&[1, 2, 3], "wipefs --no-act --parsable /dev/ubdb | { ! grep -q . ; }");
         assert_blank();

@@ -43,7 +43,8 @@ fn runner() -> Arc<SshRunner> {
 }
 
 fn executor() -> Nodes {
-    Nodes(NodeExecutor::new(runner(), NodeOptions::default()))
+    let options = NodeOptions { debug_umount_failures: true, ..NodeOptions::default() };
+    Nodes(NodeExecutor::new(runner(), options))
 }
 
 /// The nodes of the lab behind an executor.
@@ -99,9 +100,8 @@ impl Nodes {
     }
 
     async fn tear_down_all(&self) {
-        for node in NODES {
-            self.tear_down(node, DISK, GROUP).await.expect("empty");
-        }
+        let down = async |node| self.tear_down(node, DISK, GROUP).await.expect("it is empty");
+        tokio::join!(down(1), down(2), down(3));
     }
 
     async fn create(&self, node: usize, brick: &BrickSpec) {

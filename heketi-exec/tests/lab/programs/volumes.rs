@@ -23,10 +23,10 @@ pub fn create_mount_expand_delete(lab: &Lab) {
     server.unload();
 }
 
-/// A node's volume group has 991 extents of 4 MiB. With this factor a 2 GiB brick takes 990 of them, with the
+/// A volume group here has 991 extents of 4 MiB. With this factor a 1 GiB brick takes 990 of them, with the
 /// other one 991: free space must be greater than what is needed, so that one is refused.
-const FITS: &str = "--snapshot-factor=1.922";
-const EQUAL: &str = "--snapshot-factor=1.925";
+const FITS: &str = "--snapshot-factor=3.846";
+const EQUAL: &str = "--snapshot-factor=3.85";
 
 pub fn fill_to_the_last_extent(lab: &Lab) {
     let server = Server::start(lab);
@@ -36,9 +36,9 @@ pub fn fill_to_the_last_extent(lab: &Lab) {
             assert_eq!(device["storage"]["total"], 991 * 4096, "the lab's disks are 4 GiB");
         }
     }
-    let told = server.fails(&["volume", "create", "--size=2", EQUAL]);
+    let told = server.fails(&["volume", "create", "--size=1", EQUAL]);
     assert!(told.contains("No space"), "{told}");
-    let volumes: Vec<String> = (0..2).map(|_| volume_id(&server.ok(&["volume", "create", "--size=2", FITS]))).collect();
+    let volumes: Vec<String> = (0..2).map(|_| volume_id(&server.ok(&["volume", "create", "--size=1", FITS]))).collect();
     for n in 1..=3 {
         let free = lab.on(n, "vgs --noheadings -o vg_free_count");
         assert_eq!(free.split_whitespace().collect::<Vec<_>>(), ["1", "1"], "extents left on n{n}");
