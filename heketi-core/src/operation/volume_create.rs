@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::machine::{Context, Event, Turn, cluster_hosts, failure_texts, in_cluster, plan};
 use super::volume_bricks::{Bricks, Named, listed_volumes, still_used};
-use super::volume_plan::{ClusterChoice, bricks_for, still_eligible};
+use super::volume_plan::{ClusterChoice, all_options, bricks_for, still_eligible};
 use super::{Action, GlusterVolumeSpec, Planned, Step, StepOutcome, Work};
 use crate::api::CheckedVolumeCreate;
 use crate::error::Error;
@@ -60,7 +60,6 @@ impl VolumeCreate {
         let id = VolumeId::new(ids);
         let name = request.name.clone().unwrap_or_else(|| format!("vol_{id}"));
         still_eligible(inventory, chosen.cluster, Some(&name), policy)?;
-        let options = policy.pre_options.iter().chain(&request.options).chain(&policy.post_options);
         let volume = Volume {
             id,
             cluster: chosen.cluster,
@@ -69,9 +68,9 @@ impl VolumeCreate {
             durability: request.durability,
             gid: request.gid,
             snapshot: request.snapshot,
-            options: options.filter(|option| !option.is_empty()).cloned().collect(),
+            options: all_options(request, policy),
         };
-        let zones = VolumeOptions(&request.options).zone_checking(policy.zone_checking);
+        let zones = VolumeOptions(&volume.options).zone_checking(policy.zone_checking);
         let Some(bricks) = bricks_for(inventory, &volume, &chosen.choice, 0, zones, ids) else {
             return Ok(None);
         };

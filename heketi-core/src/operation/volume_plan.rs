@@ -82,10 +82,17 @@ fn reasons(heading: &str, reasons: Vec<(ClusterId, String)>) -> Error {
     }
 }
 
+/// The options a new volume gets: the server's first ones, those of the request, the server's last ones.
+pub(super) fn all_options(request: &CheckedVolumeCreate, policy: &Policy) -> Vec<String> {
+    let options = policy.pre_options.iter().chain(&request.options).chain(&policy.post_options);
+    options.filter(|option| !option.is_empty()).cloned().collect()
+}
+
 fn wanted_create<'a>(
     request: &'a CheckedVolumeCreate,
     cluster: ClusterId,
     policy: &Policy,
+    options: &[String],
     rule: Option<&'a crate::model::TagRule>,
 ) -> Wanted<'a> {
     Wanted {
@@ -94,7 +101,7 @@ fn wanted_create<'a>(
         durability: request.durability,
         factor: request.snapshot.factor,
         existing_bricks: 0,
-        zones: VolumeOptions(&request.options).zone_checking(policy.zone_checking),
+        zones: VolumeOptions(options).zone_checking(policy.zone_checking),
         tag_rule: rule,
     }
 }
@@ -130,14 +137,15 @@ pub fn choose_cluster(
     if eligible.is_empty() {
         return Err(reasons("No eligible cluster for volume", refused));
     }
-    let rule = VolumeOptions(&request.options).tag_rule().map_err(|error| cannot(error.to_string()))?;
+    let options = all_options(request, policy);
+    let rule = VolumeOptions(&options).tag_rule().map_err(|error| cannot(error.to_string()))?;
     let mut full = Vec::new();
     for cluster in eligible {
         if let Some(reason) = no_devices(inventory, cluster, facts) {
             full.push((cluster, reason));
             continue;
         }
-        let wanted = wanted_create(request, cluster, policy, rule.as_ref());
+        let wanted = wanted_create(request, cluster, policy, &options, rule.as_ref());
         match choose(inventory, &wanted, policy, facts, effort, seed) {
             Ok(choice) => return Ok(Some(ClusterChoice { cluster, choice })),
             Err(NoFit::Unknown) => return Ok(None),
@@ -154,14 +162,15 @@ pub fn explain_create(
     policy: &Policy,
     facts: &Facts,
 ) -> Vec<String> {
-    let rule = VolumeOptions(&request.options).tag_rule().ok().flatten();
+    let options = all_options(request, policy);
+    let rule = VolumeOptions(&options).tag_rule().ok().flatten();
     let mut lines = Vec::new();
     for cluster in candidates(inventory, request).unwrap_or_default() {
         let no_way = ineligible(inventory, cluster, request.name.as_deref(), policy)
             .or_else(|| no_devices(inventory, cluster, facts));
         lines.push(format!("Cluster {cluster}:{}", no_way.as_ref().map(|why| format!(" {why}")).unwrap_or_default()));
         if no_way.is_none() {
-            let wanted = wanted_create(request, cluster, policy, rule.as_ref());
+            let wanted = wanted_create(request, cluster, policy, &options, rule.as_ref());
             lines.extend(explain::no_place(inventory, &wanted, policy, facts));
         }
     }

@@ -17,8 +17,8 @@ const COMPARED: usize = 8;
 /// and otherwise ruled out among them: others wait meanwhile.
 const LOOKED_AT: usize = 128;
 
-/// The same where tags must be looked up, which takes longer.
-const LOOKED_AT_WITH_TAGS: usize = 32;
+/// How many devices of one zone are looked up for one brick, for their tags: that takes longer.
+const LOOKED_UP: usize = 32;
 
 /// Space promised to earlier sets of the same request.
 pub(super) type Promised = BTreeMap<DeviceId, Kib>;
@@ -62,9 +62,9 @@ impl Filling<'_, '_> {
     fn best_of_zone(&self, zone: i64) -> Look {
         // Rounding to extents only adds to this.
         let least = BrickSpace::new(self.brick, self.wanted.factor, Kib::ZERO).total() + Kib(1);
-        let (mut best, mut gave_up) = (None, false);
+        let (mut best, mut gave_up, mut looked_up) = (None, false, 0);
         for class in self.inventory.classes_of_zone(self.wanted.cluster, zone, least) {
-            gave_up |= !self.look_at_class(zone, class, &mut best);
+            gave_up |= !self.look_at_class(zone, class, &mut best, &mut looked_up);
         }
         match best {
             Some((rank, slot)) => Look::Found(rank, slot),
@@ -73,10 +73,9 @@ impl Filling<'_, '_> {
         }
     }
 
-    /// Replaces `best` by the best device of one class of one zone if that is better; false if there are more
-    /// devices, and none of those looked at can be taken.
-    fn look_at_class(&self, zone: i64, class: u8, best: &mut Option<(Rank, Slot)>) -> bool {
-        let most = if self.wanted.tag_rule.is_some() { LOOKED_AT_WITH_TAGS } else { LOOKED_AT };
+    /// Replaces `best` by the best device of one class of one zone if that is better; false if that was given up
+    /// before a device was found that can be taken.
+    fn look_at_class(&self, zone: i64, class: u8, best: &mut Option<(Rank, Slot)>, looked_up: &mut usize) -> bool {
         let mut compared = 0;
         for (looked_at, slot) in self.inventory.slots_of_class(self.wanted.cluster, zone, class).enumerate() {
             // Emptiness before a brick is an upper bound of emptiness after it.
@@ -84,7 +83,7 @@ impl Filling<'_, '_> {
             if compared >= COMPARED || best.is_some_and(|((after, _), _)| after >= bound()) {
                 return true;
             }
-            if looked_at >= most {
+            if looked_at >= LOOKED_AT || *looked_up >= LOOKED_UP {
                 return compared > 0;
             }
             if self.nodes.contains(&slot.node) {
@@ -93,12 +92,14 @@ impl Filling<'_, '_> {
             let free = slot.free.saturating_sub(self.promised.get(&slot.device).copied().unwrap_or(Kib::ZERO));
             let needed = BrickSpace::new(self.brick, self.wanted.factor, slot.extent).total();
             let Some(rank) = rank(slot, free, needed, self.seed) else { continue };
-            if !passes(self.inventory, self.wanted, self.facts, slot) {
+            let rank = if self.facts.avoid.contains(&slot.device) { (0, rank.1) } else { rank };
+            if best.is_some_and(|(other, _)| rank <= other) {
+                compared += 1;
                 continue;
             }
-            compared += 1;
-            let rank = if self.facts.avoid.contains(&slot.device) { (0, rank.1) } else { rank };
-            if best.is_none_or(|(other, _)| rank > other) {
+            *looked_up += usize::from(self.wanted.tag_rule.is_some());
+            if passes(self.inventory, self.wanted, self.facts, slot) {
+                compared += 1;
                 *best = Some((rank, *slot));
             }
         }

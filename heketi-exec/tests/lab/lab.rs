@@ -65,7 +65,16 @@ pub fn scenario<F: FnOnce()>(act: F) {
 struct Lab {
     namespace: String,
     state: PathBuf,
-    programs: PathBuf,
+    programs: Vec<PathBuf>,
+}
+
+impl Lab {
+    /// A path beside the lab's state directory, which `lab.sh down` leaves alone.
+    fn beside(&self, suffix: &str) -> PathBuf {
+        let mut name = self.state.clone().into_os_string();
+        name.push(suffix);
+        PathBuf::from(name)
+    }
 }
 
 fn ready() -> &'static Lab {
@@ -97,11 +106,11 @@ pub fn settings() -> BTreeMap<String, String> {
     text.lines().filter_map(|line| line.split_once('=')).map(|(name, value)| (name.into(), value.into())).collect()
 }
 
-/// Builds the programs and returns the directory they are in.
-fn programs() -> Result<PathBuf, String> {
+/// Builds the programs and returns their files.
+fn programs() -> Result<Vec<PathBuf>, String> {
     let build = ["build", "--quiet", "--package", "heketi-http", "--bins", "--message-format=json"];
     let output = Command::new("timeout")
-        .args(["--kill-after=10", "1800", env!("CARGO")])
+        .args(["--foreground", "--kill-after=10", "1800", env!("CARGO")])
         .args(build)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stderr(Stdio::inherit())
@@ -112,9 +121,20 @@ fn programs() -> Result<PathBuf, String> {
     }
     let text = String::from_utf8_lossy(&output.stdout);
     let messages = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let heketi = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next();
-    let directory = heketi.and_then(|file| file.parent().map(PathBuf::from));
-    directory.ok_or_else(|| "cargo does not tell where it put the programs".into())
+    Ok(messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).collect())
+}
+
+/// Copies the programs for one scenario, so that they stay the same while somebody builds.
+fn copy_programs(lab: &Lab) -> PathBuf {
+    let directory = lab.beside(".programs");
+    std::fs::create_dir_all(&directory).expect("the directory of the lab can be written");
+    for program in &lab.programs {
+        let copy = directory.join(program.file_name().expect("a file"));
+        // Not written over: a process of a scenario that was ended may still run it.
+        let _ = std::fs::remove_file(&copy);
+        std::fs::copy(program, &copy).unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+    }
+    directory
 }
 
 /// Where the programs are; only inside.
@@ -124,8 +144,7 @@ pub fn programs_directory() -> PathBuf {
 
 /// One scenario at a time, also among several runs of this suite.
 fn take_turn(lab: &Lab) -> File {
-    let mut name = lab.state.clone().into_os_string();
-    name.push(".suite");
+    let name = lab.beside(".suite");
     let file = File::create(&name).expect("the directory of the lab can be written");
     let start = Instant::now();
     while file.try_lock().is_err() {
@@ -153,7 +172,7 @@ fn run_inside(lab: &Lab, name: &str) {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "ip", "netns", "exec", &lab.namespace]).arg(this);
     command.args([name, "--exact", "--ignored", "--nocapture", "--test-threads=1"]);
-    command.env(INSIDE, "1").env(PROGRAMS, &lab.programs);
+    command.env(INSIDE, "1").env(PROGRAMS, copy_programs(lab));
     command.stdin(Stdio::null()).stdout(writer.try_clone().expect("a pipe")).stderr(writer);
     let mut child = command.spawn().expect("setpriv and ip run");
     drop(command);

@@ -268,12 +268,7 @@ pub(super) async fn tear_down(
     volume_group: &str,
     bare_too: bool,
 ) -> StepOutcome {
-    let removed = remove_group(session, device, pv_uuid, volume_group, bare_too).await;
-    removed.map_err(|failure| {
-        let id = volume_group.strip_prefix("vg_").unwrap_or(volume_group);
-        let text = format!("Failed to delete device {device} with id {id} on host {}: {}", failure.host, failure.text);
-        StepFailure { text, ..failure }
-    })?;
+    remove_group(session, device, pv_uuid, volume_group, bare_too).await?;
     let host = session.host;
     let judge = |line: &CommandLine, result: &LineResult, _| {
         if !no_such_file(result) {

@@ -3,6 +3,7 @@
 mod brick_removal;
 mod bricks;
 mod devices;
+mod reach;
 mod settle;
 mod volumes;
 

@@ -15,8 +15,8 @@ const KILLS: usize = 20;
 /// How long recovery may take.
 const RECOVERY: Duration = Duration::from_secs(120);
 
-/// No operation takes much longer on an idle machine.
-const LONGEST: u64 = 20_000;
+/// What is killed, in turn.
+const KINDS: [&str; 3] = ["create", "expand", "delete"];
 
 /// A small generator of moments that can be repeated.
 struct Moments(u64);
@@ -40,19 +40,19 @@ pub fn twenty_at_random_moments(lab: &Lab) {
     let mut server = Server::start(lab);
     server.load(1..=3);
     let mut moments = Moments::new();
-    for kill in 1..=KILLS {
-        let volume = server.volumes().first().cloned();
-        let mut arguments = vec!["volume"];
-        match &volume {
-            None => arguments.extend(["create", "--size=1"]),
-            Some(id) if moments.below(2) == 0 && size(&server, id) < 3 => {
-                arguments.extend(["expand", "--expand-size=1", "--volume", id]);
-            }
-            Some(id) => arguments.extend(["delete", id]),
-        }
-        let after = Duration::from_millis(moments.below(LONGEST));
+    // Moments are spread over the time each operation takes on this machine.
+    let times = KINDS.map(|kind| {
+        let started = Instant::now();
+        server.ok(&arguments(kind, server.volumes().first()));
+        started.elapsed()
+    });
+    println!("undisturbed: {KINDS:?} {times:.1?}");
+    for kill in 0..KILLS {
+        let (kind, time) = (KINDS[kill % KINDS.len()], times[kill % KINDS.len()]);
+        prepare(&server, kind);
+        let after = time.mul_f64(moments.below(1000) as f64 / 1000.0);
         let mut client = server
-            .cli_command(&arguments)
+            .cli_command(&arguments(kind, server.volumes().first()))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -67,7 +67,7 @@ pub fn twenty_at_random_moments(lab: &Lab) {
         server.wait_settled(RECOVERY);
         let recovered = started.elapsed();
         let found = assert_consistent(lab, &server);
-        println!("kill {kill}: {} after {after:.1?}, settled in {recovered:.0?}: {found}", arguments[1]);
+        println!("kill {}: {kind} after {after:.1?}, settled in {recovered:.0?}: {found}", kill + 1);
     }
     for id in server.volumes() {
         server.ok(&["volume", "delete", &id]);
@@ -76,8 +76,24 @@ pub fn twenty_at_random_moments(lab: &Lab) {
     server.unload();
 }
 
-fn size(server: &Server, id: &str) -> u64 {
-    server.get(&format!("/volumes/{id}"))["size"].as_u64().expect("a number")
+/// The command of one kind.
+fn arguments<'a>(kind: &'a str, volume: Option<&'a String>) -> Vec<&'a str> {
+    let id = || volume.expect("a volume").as_str();
+    match kind {
+        "create" => vec!["volume", "create", "--size=1"],
+        "expand" => vec!["volume", "expand", "--expand-size=1", "--volume", id()],
+        _ => vec!["volume", "delete", id()],
+    }
+}
+
+/// A create needs room, the others a volume.
+fn prepare(server: &Server, kind: &str) {
+    let volumes = server.volumes();
+    match kind {
+        "create" => volumes.iter().for_each(|id| drop(server.ok(&["volume", "delete", id]))),
+        _ if volumes.is_empty() => drop(server.ok(&["volume", "create", "--size=1"])),
+        _ => {}
+    }
 }
 
 /// What the server knows is what the nodes have.
