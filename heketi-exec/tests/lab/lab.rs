@@ -167,7 +167,8 @@ fn make_blank() {
 
 fn run_inside(lab: &Lab, name: &str) {
     let (reader, writer) = std::io::pipe().expect("a pipe");
-    let this = std::env::current_exe().expect("the path of this program");
+    // Not by its name: somebody may have built it anew since.
+    let this = format!("/proc/{}/exe", std::process::id());
     // Without this process nobody would end that one.
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "ip", "netns", "exec", &lab.namespace]).arg(this);
