@@ -5,6 +5,6 @@ pub mod ring;
 mod scene;
 mod slow_store;
 
-pub use measure::{Times, is_smoke_run, readable};
+pub use measure::{CpuWatch, Times, is_smoke_run, readable};
 pub use scene::{Scene, Shape};
 pub use slow_store::SlowStore;

@@ -1,5 +1,28 @@
 use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
+
+/// A watch that stands still while other threads have the CPU, so that a busy machine does not count.
+#[derive(Clone, Copy, Debug)]
+pub struct CpuWatch(Duration);
+
+impl CpuWatch {
+    /// A watch that starts now. It belongs to the thread that started it.
+    pub fn start() -> Self {
+        Self(Self::now())
+    }
+
+    /// What this thread has worked since the start.
+    pub fn elapsed(&self) -> Duration {
+        Self::now().saturating_sub(self.0)
+    }
+
+    fn now() -> Duration {
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    }
+}
+
 /// Durations of one thing that was done many times.
 #[derive(Clone, Debug, Default)]
 pub struct Times(Vec<Duration>);
