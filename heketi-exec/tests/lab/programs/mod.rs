@@ -3,7 +3,6 @@
 mod bad_input;
 mod harness;
 mod kills;
-mod power_cut;
 mod server;
 mod stand_alone;
 mod volumes;
@@ -35,6 +34,5 @@ scenarios! {
     exact_filling: volumes::fill_to_the_last_extent;
     half_made: volumes::a_create_that_fails_half_way;
     refused_delete: volumes::a_delete_that_gluster_refuses;
-    power_cut: power_cut::a_node_that_comes_back_serves_again;
     kills: kills::twenty_at_random_moments;
 }
