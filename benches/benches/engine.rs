@@ -39,7 +39,7 @@ async fn loaded(store: Arc<dyn Store>) -> Engine {
     let options = NodeOptions { poll_interval: Duration::from_millis(1), ..NodeOptions::default() };
     let executor = Arc::new(NodeExecutor::new(Arc::new(sim.runner()), options));
     let policy = Policy { max_volumes: None, ..Policy::default() };
-    let config = EngineConfig { policy, max_in_flight: 1024, clean: false, ..EngineConfig::default() };
+    let config = EngineConfig { policy, max_in_flight: 1024, clean: false, monitor: None, ..EngineConfig::default() };
     let engine = Engine::open(store, executor, config).await.expect("the store opens");
     let cluster = engine.cluster_create(true, true).await.expect("a cluster");
     for n in 1..=NODES {

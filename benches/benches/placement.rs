@@ -67,6 +67,7 @@ fn wanted<'a>(scene: &Scene, request: &CheckedVolumeCreate, rule: Option<&'a Tag
         existing_bricks: 0,
         zones: VolumeOptions(&request.options).zone_checking(ZoneChecking::None),
         tag_rule: rule,
+        arbiter: None,
     }
 }
 

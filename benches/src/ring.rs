@@ -195,6 +195,7 @@ mod tests {
             existing_bricks: 0,
             zones,
             tag_rule: None,
+            arbiter: None,
         }
     }
 

@@ -104,6 +104,7 @@ fn bricks(cluster: ClusterId, devices: &[Device], ids: &mut dyn IdSource) -> Vec
             gid: 0,
             snapshot: Snapshot::default(),
             options: Vec::new(),
+            hosting: None,
         }));
         records.push(Record::Brick(Brick {
             id: BrickId::new(ids),
@@ -118,6 +119,7 @@ fn bricks(cluster: ClusterId, devices: &[Device], ids: &mut dyn IdSource) -> Vec
             thin_pool: None,
             logical_volume: None,
             path: None,
+            retired: false,
         }));
     }
     records

@@ -18,6 +18,8 @@ fuzz_target!(|data: &[u8]| {
         }
     }
     let _ = lvm::physical_volumes(text);
+    let _ = lvm::volume_groups(text);
+    let _ = lvm::logical_volumes(text);
     let blank = |name: &str| name.is_empty() || name.contains(char::is_whitespace);
     assert!(!lvm::names(text).iter().any(|name| blank(name)));
     assert!(!lvm::volumes_and_pools(text).iter().any(|volume| blank(&volume.name) || volume.pool.contains(' ')));

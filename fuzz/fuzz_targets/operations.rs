@@ -10,10 +10,11 @@ use heketi_core::id::{ClusterId, DeviceId, NodeId, OperationId, SeededIds, Volum
 use heketi_core::inventory::{ChangeSet, Inventory, Key, decode_record, encode_record};
 use heketi_core::model::{Durability, EntryState, HostNames, Snapshot, Tags};
 use heketi_core::operation::{
-    Action, Certainty, ClusterChoice, DeviceAdd, DeviceAddRequest, DeviceContents, DeviceDelete, DeviceReport, Event,
-    FailureKind, GlusterBrick, GlusterVolume, Next, NodeAdd, NodeAddRequest, NodeDelete, Observation, OperationStatus,
-    Peer, Planned, Step, StepFailure, StepOutcome, VolumeCreate, VolumeDelete, VolumeExpand, advance, choose_cluster,
-    choose_expansion, cluster_create, cluster_delete, device_state, mark_stale, node_state,
+    Action, Certainty, ClusterChoice, DeviceAdd, DeviceAddRequest, DeviceContents, DeviceDelete, DeviceReport,
+    Environment, Event, FailureKind, GlusterBrick, GlusterVolume, Next, NodeAdd, NodeAddRequest, NodeDelete,
+    Observation, OperationStatus, Peer, Planned, Step, StepFailure, StepOutcome, VolumeCreate, VolumeDelete,
+    VolumeExpand, advance, choose_cluster, choose_expansion, cluster_create, cluster_delete, device_state, mark_stale,
+    node_state,
 };
 use heketi_core::placement::{Effort, Facts, Policy};
 use heketi_core::{Error, Gib, Kib, Timestamp};
@@ -184,7 +185,9 @@ impl World {
 
     fn advance(&mut self, id: OperationId, event: Event) {
         let resumed = format!("{event:?}");
-        let step = advance(&self.inventory, id, event, self.now)
+        let facts = Facts::default();
+        let environment = Environment { ids: &mut self.ids, now: self.now, policy: &self.policy, facts: &facts };
+        let step = advance(&self.inventory, id, event, environment)
             .unwrap_or_else(|error| panic!("{error} after {resumed} of {:#?}", self.inventory.operation(id)));
         self.apply(&step.changes);
         match step.next {
@@ -298,7 +301,7 @@ impl World {
         };
         let down = if wish.down.is_multiple_of(4) { self.node(wish.down) } else { None };
         let avoid = if wish.avoid.is_multiple_of(4) { self.device(wish.avoid) } else { None };
-        let facts = Facts { down: BTreeSet::from_iter(down), avoid: BTreeSet::from_iter(avoid) };
+        let facts = Facts { down: BTreeSet::from_iter(down), avoid: BTreeSet::from_iter(avoid), ..Facts::default() };
         let chosen = [Effort::Quick, Effort::Exact].into_iter().find_map(|effort| {
             choose_cluster(&self.inventory, &request, &self.policy, &facts, effort, wish.seed.into()).ok().flatten()
         })?;
@@ -396,6 +399,7 @@ impl World {
                 started: told & 0x40 != 0,
                 bricks: bricks(volume.id).collect(),
                 options: Vec::new(),
+                durability: Some(volume.durability),
             })
             .collect()
     }

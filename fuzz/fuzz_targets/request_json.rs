@@ -5,8 +5,10 @@
 use std::fmt::Debug;
 
 use heketi_core::api::{
-    ClusterCreateRequest, DeviceAddRequest, DeviceDeleteRequest, NodeAddRequest, StateRequest, TagsChangeRequest,
-    TopologyFile, Validate, VolumeCreateRequest, VolumeExpandRequest, decode, decode_first, encode,
+    AdminStatus, AuditRepairRequest, BlockRestrictionRequest, BlockVolumeCreateRequest, BlockVolumeExpandRequest,
+    BrickEvictRequest, CleanUpRequest, ClusterCreateRequest, DeviceAddRequest, DeviceDeleteRequest,
+    DeviceReplaceRequest, NodeAddRequest, StateRequest, TagsChangeRequest, TopologyFile, Validate, VolumeCloneRequest,
+    VolumeCreateRequest, VolumeExpandRequest, decode, decode_first, encode,
 };
 use heketi_core::model::{TagRule, Tags, VolumeOptions, ZoneChecking};
 use libfuzzer_sys::fuzz_target;
@@ -60,6 +62,25 @@ fuzz_target!(|data: &[u8]| {
         assert!(request.change().is_some());
         let _ = request.applied_to(&Tags::from([("rack".to_owned(), "r7".to_owned())]));
     }
+    if let Some(request) = valid::<BlockVolumeCreateRequest>(data) {
+        assert!(request.size().is_some());
+    }
+    if let Some(request) = valid::<BlockVolumeExpandRequest>(data) {
+        assert!(request.new_size().is_some());
+    }
+    if let Some(request) = valid::<BlockRestrictionRequest>(data) {
+        assert!(request.target().is_some());
+    }
+    if let Some(request) = valid::<AdminStatus>(data) {
+        assert!(request.target().is_some());
+    }
+    if let Some(request) = valid::<CleanUpRequest>(data) {
+        assert_eq!(request.selection().len(), request.operations.len());
+    }
+    let _ = valid::<VolumeCloneRequest>(data);
+    let _ = valid::<BrickEvictRequest>(data);
+    let _ = valid::<DeviceReplaceRequest>(data);
+    let _ = valid::<AuditRepairRequest>(data);
     let _ = valid::<ClusterCreateRequest>(data);
     let _ = valid::<NodeAddRequest>(data);
     let _ = valid::<DeviceAddRequest>(data);

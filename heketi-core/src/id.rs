@@ -12,7 +12,7 @@ pub trait IdSource {
 }
 
 /// Ids that follow from a seed: the same seed gives the same ids. For tests, dry runs and simulations.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SeededIds {
     state: u64,
 }
@@ -56,6 +56,18 @@ fn parse(text: &str) -> Result<[u8; 16], ParseIdError> {
     u128::from_str_radix(text, 16).map(u128::to_be_bytes).map_err(|_| ParseIdError(text.to_owned()))
 }
 
+/// The bytes in lower-case hexadecimal. An answer has dozens of ids: the formatter of numbers is too slow for that.
+fn digits(bytes: &[u8; 16]) -> [u8; 32] {
+    let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' + (value - 10) };
+    let mut digits = [0; 32];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+        if let [high, low] = pair {
+            (*high, *low) = (digit(byte >> 4), digit(byte & 15));
+        }
+    }
+    digits
+}
+
 macro_rules! id_type {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -87,7 +99,7 @@ macro_rules! id_type {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{:032x}", u128::from_be_bytes(self.0))
+                f.write_str(std::str::from_utf8(&digits(&self.0)).unwrap_or_default())
             }
         }
 
@@ -104,9 +116,24 @@ macro_rules! id_type {
             }
         }
 
+        #[cfg(feature = "schema")]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "pattern": "^[0-9a-f]{32}$" })
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+        }
+
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                serializer.serialize_str(std::str::from_utf8(&digits(&self.0)).unwrap_or_default())
             }
         }
 
@@ -140,6 +167,10 @@ id_type!(
     VolumeId
 );
 id_type!(
+    /// Names a block volume; its default name is `blockvol_<block volume id>`.
+    BlockVolumeId
+);
+id_type!(
     /// Names a pending operation.
     OperationId
 );
@@ -151,6 +182,16 @@ id_type!(
 id_type!(
     /// Names the host key of an SSH server: follows from the server's name and port.
     HostKeyId
+);
+
+id_type!(
+    /// Names a request by its `Idempotency-Key` and what that is scoped to.
+    RequestKeyId
+);
+
+id_type!(
+    /// Names what heketi v10 had recorded of an object: has the bytes of the object's id; zeros for the database.
+    OriginId
 );
 
 impl HostKeyId {

@@ -13,7 +13,9 @@
 pub mod api;
 pub mod audit;
 pub mod error;
+pub mod events;
 pub mod id;
+pub mod interchange;
 pub mod inventory;
 pub mod model;
 pub mod operation;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 /// Addition saturates: no real size comes near 2^64 KiB, so a sum at the limit is refused as too large
 /// wherever it is compared, instead of wrapping to something small.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Kib(pub u64);
 
@@ -89,6 +90,7 @@ impl fmt::Display for Kib {
 
 /// A size in GiB, as volumes are requested.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Gib(pub u64);
 
@@ -107,6 +109,7 @@ impl fmt::Display for Gib {
 
 /// Seconds since 1970-01-01 UTC. The embedder reads the clock, this crate never does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Timestamp(pub u64);
 

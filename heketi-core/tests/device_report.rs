@@ -7,8 +7,10 @@ use heketi_core::id::SeededIds;
 use heketi_core::inventory::{Inventory, JobResult};
 use heketi_core::model::Tags;
 use heketi_core::operation::{
-    Action, DeviceAdd, DeviceAddRequest, DeviceContents, DeviceReport, Event, Next, Observation, Step, advance,
+    Action, DeviceAdd, DeviceAddRequest, DeviceContents, DeviceReport, Environment, Event, Next, Observation, Step,
+    advance,
 };
+use heketi_core::placement::{Facts, Policy};
 use support::{NOW, NodeShape};
 
 /// Adds a disk whose set-up is reported like this, with a node that does what it is told afterwards.
@@ -19,7 +21,9 @@ fn add(inventory: &mut Inventory, disk: &str, seed: u64, report: &DeviceReport) 
     inventory.apply(&planned.changes).unwrap();
     let mut event = Event::Start;
     loop {
-        let advance = advance(inventory, planned.operation, event, NOW).unwrap();
+        let (mut ids, policy, facts) = (SeededIds::new(seed + 1), Policy::default(), Facts::default());
+        let environment = Environment { ids: &mut ids, now: NOW, policy: &policy, facts: &facts };
+        let advance = advance(inventory, planned.operation, event, environment).unwrap();
         inventory.apply(&advance.changes).unwrap();
         let Next::Run(steps) = advance.next else { break };
         let seen = |step: &Step| match step.action {

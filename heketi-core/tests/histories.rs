@@ -11,8 +11,9 @@ use heketi_core::audit;
 use heketi_core::id::OperationId;
 use heketi_core::model::{Durability, EntryState, HostNames, Tags};
 use heketi_core::operation::{
-    DeviceAdd, DeviceAddRequest, DeviceDelete, Event, NodeAdd, NodeAddRequest, NodeDelete, Planned, VolumeCreate,
-    VolumeDelete, VolumeExpand, choose_cluster, choose_expansion, cluster_delete, device_state, node_state,
+    DeviceAdd, DeviceAddRequest, DeviceDelete, Event, NodeAdd, NodeAddRequest, NodeDelete, Planned, VolumeClone,
+    VolumeCreate, VolumeDelete, VolumeExpand, choose_cluster, choose_expansion, cluster_delete, device_state,
+    node_state,
 };
 use heketi_core::placement::{Effort, Facts};
 use proptest::prelude::*;
@@ -33,6 +34,7 @@ enum Happening {
     Create(u64, Durability, bool),
     Expand(usize, u64),
     Delete(usize),
+    Clone(usize),
     DeleteCluster,
     Progress(usize, Option<Fault>),
     Restart,
@@ -62,6 +64,7 @@ fn happening(faults: bool) -> impl Strategy<Value = Happening> {
         6 => (1u64..30, durability, any::<bool>()).prop_map(|(size, kind, named)| Happening::Create(size, kind, named)),
         2 => (which.clone(), 1u64..20).prop_map(|(i, size)| Happening::Expand(i, size)),
         2 => which.clone().prop_map(Happening::Delete),
+        2 => which.clone().prop_map(Happening::Clone),
         20 => (which, fault).prop_map(|(i, fault)| Happening::Progress(i, fault)),
         1 => Just(if faults { Happening::Restart } else { Happening::DeleteCluster }),
     ]
@@ -115,6 +118,7 @@ impl History {
                 VolumeExpand::plan(inventory, id, size, &choice, &policy(), ids, NOW).ok()?
             }
             Happening::Delete(i) => VolumeDelete::plan(inventory, volume(*i)?, ids, NOW).ok(),
+            Happening::Clone(i) => VolumeClone::plan(inventory, volume(*i)?, None, &policy(), ids, NOW).ok(),
             _ => None,
         }
     }

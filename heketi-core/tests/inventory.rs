@@ -2,21 +2,25 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use heketi_core::Timestamp;
-use heketi_core::id::{BrickId, ClusterId, DeviceId, HostKeyId, NodeId, OperationId, QueueId, VolumeId};
+use heketi_core::id::{
+    BlockVolumeId, BrickId, ClusterId, DeviceId, HostKeyId, NodeId, OperationId, OriginId, QueueId, RequestKeyId,
+    VolumeId,
+};
 use heketi_core::inventory::{
-    Change, ChangeSet, Inventory, Job, JobResult, Key, Record, StoredError, decode_key, decode_record, encode_key,
-    encode_record,
+    Change, ChangeSet, Inventory, Job, JobResult, Key, KeyedOutcome, KeyedRequest, Record, StoredError, decode_key,
+    decode_record, encode_key, encode_record,
 };
 use heketi_core::model::{
-    Brick, BrickFormat, Cluster, Device, Durability, EntryState, HostKey, HostNames, Node, SetPosition, Snapshot, Tags,
-    Volume,
+    BlockHosting, BlockVolume, BlockVolumeOrigin, Brick, BrickFormat, Cluster, Device, Durability, EntryState, HostKey,
+    HostNames, Node, Origin, OriginOf, Secret, SetPosition, Snapshot, Tags, Volume, VolumeOrigin,
 };
 use heketi_core::operation::{Operation, OperationStatus, Planned};
 use heketi_core::{Gib, Kib};
 use proptest::prelude::*;
+use support::block_plans::{block, create_block, delete_block, expand_block, with_block};
 use support::drive::World;
 use support::plans::*;
 
@@ -80,10 +84,45 @@ fn durability() -> impl Strategy<Value = Durability> {
 fn volume() -> impl Strategy<Value = Record> {
     let snapshot = (any::<bool>(), 1.0f32..100.0).prop_map(|(enable, factor)| Snapshot { enable, factor });
     let options = prop::collection::vec(text(), 0..2);
-    (id(), id(), text(), any::<u64>(), durability(), any::<i64>(), snapshot, options).prop_map(
-        |(id, cluster, name, size, durability, gid, snapshot, options)| {
+    let size = (any::<u64>(), any::<bool>());
+    (id(), id(), text(), size, durability(), any::<i64>(), snapshot, options).prop_map(
+        |(id, cluster, name, (size, block), durability, gid, snapshot, options)| {
             let (id, cluster) = (VolumeId::from_bytes(id), ClusterId::from_bytes(cluster));
-            Record::Volume(Volume { id, cluster, name, size: Gib(size), durability, gid, snapshot, options })
+            Record::Volume(Volume {
+                id,
+                cluster,
+                name,
+                size: Gib(size),
+                durability,
+                gid,
+                snapshot,
+                options,
+                hosting: block.then(|| BlockHosting::of(Gib(size))),
+            })
+        },
+    )
+}
+
+fn block_volume() -> impl Strategy<Value = Record> {
+    // One that takes no space fits in any hosting volume.
+    let size = prop_oneof![3 => Just(0), 1 => any::<u64>()].prop_map(Gib);
+    let texts = (text(), text(), text(), text());
+    (id(), id(), id(), size, texts, host(), any::<u32>(), any::<bool>()).prop_map(
+        |(id, cluster, hosting, size, (name, iqn, username, password), hosts, ha_count, auth)| {
+            Record::BlockVolume(BlockVolume {
+                id: BlockVolumeId::from_bytes(id),
+                cluster: ClusterId::from_bytes(cluster),
+                hosting: VolumeId::from_bytes(hosting),
+                name,
+                size,
+                usable: size,
+                ha_count,
+                auth,
+                hosts,
+                iqn,
+                username,
+                password: Secret::new(password),
+            })
         },
     )
 }
@@ -108,6 +147,7 @@ fn brick() -> impl Strategy<Value = Record> {
                 thin_pool,
                 logical_volume,
                 path,
+                retired: false,
             })
         },
     )
@@ -122,12 +162,38 @@ fn job() -> impl Strategy<Value = Record> {
     ];
     (id(), prop::option::of(id()), prop::option::of(result), any::<u64>()).prop_map(|(id, operation, result, time)| {
         let (id, operation) = (QueueId::from_bytes(id), operation.map(OperationId::from_bytes));
-        Record::Job(Job { id, operation, result, time: Timestamp(time) })
+        Record::Job(Job { operation, ..Job::without_operation(id, result, Timestamp(time)) })
     })
 }
 
 fn host_key() -> impl Strategy<Value = Record> {
     (text(), text()).prop_map(|(host, key)| Record::HostKey(HostKey { id: HostKeyId::of(&host), host, key }))
+}
+
+fn keyed_request() -> impl Strategy<Value = Record> {
+    let outcome = prop_oneof![
+        Just(KeyedOutcome::Changed),
+        id().prop_map(|id| KeyedOutcome::Job(QueueId::from_bytes(id))),
+        id().prop_map(|id| KeyedOutcome::Cluster(ClusterId::from_bytes(id))),
+        (any::<u16>(), text()).prop_map(|(status, body)| KeyedOutcome::Answer { status, body }),
+    ];
+    (id(), text(), outcome, any::<u64>()).prop_map(|(id, body, outcome, time)| {
+        let (id, time) = (RequestKeyId::from_bytes(id), Timestamp(time));
+        Record::KeyedRequest(KeyedRequest { id, body, outcome, time })
+    })
+}
+
+fn origin() -> impl Strategy<Value = Record> {
+    let texts = || prop::collection::vec(text(), 0..3);
+    let volume = (texts(), texts(), any::<[i64; 3]>(), id()).prop_map(|(clusters, mount_hosts, counts, brick)| {
+        let unknown_format = vec![BrickId::from_bytes(brick)];
+        OriginOf::Volume(Box::new(VolumeOrigin { clusters, mount_hosts, counts, unknown_format, ..Default::default() }))
+    });
+    let block_volume = (texts(), any::<bool>())
+        .prop_map(|(clusters, no_usable_size)| OriginOf::BlockVolume(BlockVolumeOrigin { clusters, no_usable_size }));
+    let database = prop::collection::btree_map(text(), text(), 0..3).prop_map(OriginOf::Database);
+    (id(), prop_oneof![volume, block_volume, database])
+        .prop_map(|(id, of)| Record::Origin(Origin { id: OriginId::from_bytes(id), of }))
 }
 
 /// One operation of every kind, as plans make them.
@@ -145,6 +211,9 @@ fn planned_operations() -> Vec<Operation> {
         planned(base(), |world| create(world, &request())),
         planned(with_volume(), expand),
         planned(with_volume(), delete),
+        planned(base(), |world| create_block(world, &block(2))),
+        planned(with_block(), |world| expand_block(world, 3)),
+        planned(with_block(), delete_block),
     ]
 }
 
@@ -159,7 +228,7 @@ fn operation() -> impl Strategy<Value = Record> {
 fn record() -> impl Strategy<Value = Record> {
     prop_oneof![
         1 => cluster(), 2 => node(), 3 => device(), 2 => volume(), 4 => brick(), 1 => operation(), 1 => job(),
-        1 => host_key(),
+        1 => host_key(), 1 => keyed_request(), 1 => origin(), 2 => block_volume(),
     ]
 }
 
@@ -183,6 +252,7 @@ fn populated() -> Inventory {
         gid: 0,
         snapshot,
         options: vec![],
+        hosting: None,
     });
     for i in 0..2 {
         let (id, node, device) =
@@ -206,6 +276,7 @@ fn populated() -> Inventory {
             thin_pool: None,
             logical_volume: None,
             path: None,
+            retired: false,
         });
     }
     let mut inventory = Inventory::default();
@@ -219,9 +290,13 @@ fn answers(inventory: &Inventory) -> String {
 }
 
 fn recharged(inventory: &Inventory) -> BTreeMap<DeviceId, Kib> {
-    let mut charged = BTreeMap::new();
+    let (mut charged, mut pools) = (BTreeMap::new(), BTreeSet::new());
     for brick in inventory.bricks() {
-        *charged.entry(brick.device).or_default() += brick.charge();
+        // Bricks in one thin pool are charged once.
+        let pool = brick.thin_pool.clone().unwrap_or_else(|| format!("tp_{}", brick.id));
+        if pools.insert((brick.device, pool)) {
+            *charged.entry(brick.device).or_default() += brick.charge();
+        }
     }
     charged
 }
@@ -238,7 +313,7 @@ proptest! {
             let before = answers(&inventory);
             let applied = inventory.apply(&changes.into_iter().collect::<ChangeSet>());
             prop_assert!(applied.is_ok() || answers(&inventory) == before);
-            prop_assert!(inventory.indexes_match_records(), "what was applied cannot be loaded again");
+            prop_assert!(inventory.indexes_match_records(), "what was applied cannot be loaded again: {:?}", Inventory::from_records(inventory.records()).err());
         }
         for (device, charged) in recharged(&inventory) {
             let record = inventory.device(device).unwrap();
@@ -312,4 +387,52 @@ fn names_are_taken_once() {
     for key in [Key::Cluster(node.cluster), Key::Node(node.id), Key::Volume(volume.id), Key::Node(other)] {
         refused(&|changes| changes.delete(key));
     }
+}
+
+/// F29: heketi v10 accepted records that refer to nothing. They are refused when a store is loaded, by name.
+#[test]
+fn references_to_nothing_are_refused_when_loaded() {
+    let (cluster, inventory) =
+        support::state(&[support::NodeShape::of(1, vec![support::DeviceShape::of(Kib(1 << 30))])]);
+    let records: Vec<Record> = inventory.records().collect();
+    assert!(Inventory::from_records(records.clone()).is_ok());
+    for missing in records.iter().map(Record::key) {
+        let rest = records.iter().filter(|record| record.key() != missing).cloned();
+        let told = match (missing, Inventory::from_records(rest)) {
+            // Nothing refers to a device without bricks.
+            (Key::Device(_), loaded) => {
+                assert!(loaded.is_ok());
+                continue;
+            }
+            (_, loaded) => loaded.unwrap_err().to_string(),
+        };
+        let id = match missing {
+            Key::Cluster(id) => id.to_string(),
+            Key::Node(id) => id.to_string(),
+            other => panic!("no record of this test: {other:?}"),
+        };
+        assert!(
+            told.contains(&format!("unknown {}", if id == cluster.to_string() { "cluster" } else { "node" })),
+            "{told}"
+        );
+        assert!(told.contains(&id), "{told} names {id}");
+    }
+}
+
+/// A clone's brick lives in the thin pool of its source: the pool is charged once, and as long as one of them is
+/// there.
+#[test]
+fn a_shared_thin_pool_is_charged_once() {
+    let mut inventory = populated();
+    let first = Brick::clone(inventory.bricks().next().unwrap());
+    let charged = inventory.charged(first.device);
+    let second = Brick { id: BrickId::from_bytes([7; 16]), thin_pool: Some(first.thin_pool_name()), ..first.clone() };
+    let apply = |inventory: &mut Inventory, change| inventory.apply(&[change].into_iter().collect()).unwrap();
+    apply(&mut inventory, Change::Put(Record::Brick(second.clone())));
+    assert_eq!((inventory.bricks_in_pool_of(&first), inventory.bricks_in_pool_of(&second)), (2, 2));
+    assert_eq!(inventory.charged(first.device), charged);
+    apply(&mut inventory, Change::Delete(Key::Brick(first.id)));
+    assert_eq!((inventory.bricks_in_pool_of(&second), inventory.charged(first.device)), (1, charged));
+    apply(&mut inventory, Change::Delete(Key::Brick(second.id)));
+    assert_eq!((inventory.bricks_in_pool_of(&second), inventory.charged(first.device)), (0, Kib::ZERO));
 }

@@ -6,173 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use heketi_core::Kib;
 use heketi_core::id::{DeviceId, NodeId};
-use heketi_core::inventory::{ChangeSet, Inventory};
-use heketi_core::model::{Device, Durability, EntryState, TagRule, Tags, ZoneChecking};
+use heketi_core::inventory::ChangeSet;
+use heketi_core::model::{Device, Durability, EntryState, ZoneChecking};
 use heketi_core::placement::capacity::Room;
-use heketi_core::placement::sizing::{BrickSpace, splits};
+use heketi_core::placement::sizing::splits;
 use heketi_core::placement::{Choice, Effort, Facts, NoFit, Policy, Wanted, choose, explain};
 use heketi_core::units::Gib;
 use proptest::prelude::*;
+use support::scenes::*;
 use support::{DeviceShape, NodeShape};
-
-const GIB: u64 = Gib(1).kib().0;
-
-fn durability() -> impl Strategy<Value = Durability> {
-    prop_oneof![
-        Just(Durability::None),
-        (1u32..=3).prop_map(|replica| Durability::Replicate { replica }),
-        (0usize..4).prop_map(|i| {
-            let (data, redundancy) = Durability::DISPERSE_COMBINATIONS[i];
-            Durability::Disperse { data, redundancy }
-        }),
-    ]
-}
-
-fn small_durability() -> impl Strategy<Value = Durability> {
-    prop_oneof![
-        Just(Durability::None),
-        (2u32..=3).prop_map(|replica| Durability::Replicate { replica }),
-        Just(Durability::Disperse { data: 2, redundancy: 1 }),
-    ]
-}
-
-fn tag() -> impl Strategy<Value = Tags> {
-    prop_oneof![3 => Just("ssd"), 1 => Just("hdd"), 1 => Just("")].prop_map(|kind| match kind {
-        "" => Tags::new(),
-        kind => Tags::from([("kind".to_owned(), kind.to_owned())]),
-    })
-}
-
-fn state() -> impl Strategy<Value = EntryState> {
-    prop_oneof![8 => Just(EntryState::Online), 1 => Just(EntryState::Offline), 1 => Just(EntryState::Failed)]
-}
-
-/// A device that holds some number of bricks exactly, nearly, or whatever else.
-fn device(brick: Kib, factor: f32, most: u64) -> impl Strategy<Value = DeviceShape> {
-    let extent = prop_oneof![4 => Just(4096u64), 1 => Just(1024), 1 => Just(65536), 1 => Just(3 * 1024)];
-    (extent, state(), tag(), 0..=most, 0u64..4, any::<u64>()).prop_map(
-        move |(extent, state, tags, bricks, fit, any)| {
-            let need = BrickSpace::new(brick, factor, Kib(extent)).total().0;
-            let total = match fit {
-                0 => bricks * need,
-                1 => bricks * need + 1,
-                2 => (bricks * need).saturating_sub(1),
-                _ => any % ((most + 1) * need),
-            };
-            DeviceShape { total: Kib(total), extent: Kib(extent), state, tags }
-        },
-    )
-}
-
-#[derive(Clone, Debug)]
-struct Scene {
-    nodes: Vec<NodeShape>,
-    brick: Kib,
-    factor: f32,
-    durability: Durability,
-    zones: ZoneChecking,
-    rule: Option<TagRule>,
-    down: BTreeSet<usize>,
-    seed: u64,
-}
-
-fn scene(
-    nodes: std::ops::RangeInclusive<usize>,
-    devices: usize,
-    most: u64,
-    durability: impl Strategy<Value = Durability>,
-) -> impl Strategy<Value = Scene> {
-    let sizes = (1u64..200, 0u64..GIB, prop_oneof![Just(1.0f32), Just(1.2), 1.0f32..3.0])
-        .prop_map(|(gib, more, factor)| (Kib(gib * GIB / 10 + more), factor));
-    (sizes, durability, nodes).prop_flat_map(move |((brick, factor), durability, count)| {
-        let devices = prop::collection::vec(device(brick, factor, most), 0..=devices);
-        let node = (1i64..=5, state(), tag(), devices).prop_map(|(zone, state, tags, devices)| NodeShape {
-            zone,
-            state,
-            tags,
-            devices,
-        });
-        let rules = ["kind=ssd", "kind!=hdd"].map(|text| TagRule::parse(text).unwrap());
-        let rule = prop_oneof![3 => Just(None), 1 => prop::sample::select(rules.to_vec()).prop_map(Some)];
-        let zones = prop_oneof![Just(ZoneChecking::None), Just(ZoneChecking::Strict)];
-        let down = prop::collection::btree_set(0..16usize, 0..=2);
-        (prop::collection::vec(node, count), zones, rule, down, any::<u64>()).prop_map(
-            move |(nodes, zones, rule, down, seed)| Scene { nodes, brick, factor, durability, zones, rule, down, seed },
-        )
-    })
-}
-
-impl Scene {
-    /// The state, the request for `size`, and what is known about nodes.
-    fn with<T>(&self, size: Kib, test: impl FnOnce(&Inventory, &Wanted<'_>, &Facts) -> T) -> T {
-        let (cluster, inventory) = support::state(&self.nodes);
-        let wanted = Wanted {
-            cluster,
-            size,
-            durability: self.durability,
-            factor: self.factor,
-            existing_bricks: 0,
-            zones: self.zones,
-            tag_rule: self.rule.as_ref(),
-        };
-        let nodes: Vec<NodeId> = inventory.nodes().map(|node| node.id).collect();
-        let down = self.down.iter().filter_map(|i| nodes.get(*i)).copied().collect();
-        test(&inventory, &wanted, &Facts { down, avoid: BTreeSet::new() })
-    }
-}
-
-/// Free space of every device that may be used, by rules written down independently of the placement.
-fn usable(inventory: &Inventory, wanted: &Wanted<'_>, facts: &Facts) -> BTreeMap<DeviceId, Kib> {
-    let online = |device: &DeviceId| {
-        let device = inventory.device(*device).unwrap();
-        let node = inventory.node(device.node).unwrap();
-        let mut tags = node.tags.clone();
-        tags.extend(device.tags.clone());
-        device.state == EntryState::Online
-            && node.state == EntryState::Online
-            && !facts.down.contains(&node.id)
-            && wanted.tag_rule.is_none_or(|rule| rule.matches(&tags))
-    };
-    let devices = inventory.devices().map(|device| device.id).filter(online);
-    devices.map(|id| (id, inventory.free(inventory.device(id).unwrap()))).collect()
-}
-
-fn place_of(inventory: &Inventory, device: DeviceId) -> (NodeId, i64) {
-    let node = inventory.node(inventory.device(device).unwrap().node).unwrap();
-    (node.id, node.zone)
-}
-
-fn need(inventory: &Inventory, wanted: &Wanted<'_>, brick: Kib, device: DeviceId) -> Kib {
-    BrickSpace::new(brick, wanted.factor, inventory.device(device).unwrap().extent).total()
-}
-
-/// Checks every rule, brick after brick; `spread` also that sets use as many zones as they can.
-fn check(inventory: &Inventory, wanted: &Wanted<'_>, facts: &Facts, choice: &Choice, spread: bool) {
-    let mut free = usable(inventory, wanted, facts);
-    let set_size = wanted.durability.set_size() as usize;
-    for (number, set) in choice.sets.iter().enumerate() {
-        let remaining = (choice.sets.len() - number) as u64;
-        let mut zone_room: BTreeMap<i64, u64> = BTreeMap::new();
-        for (device, free) in &free {
-            let need = need(inventory, wanted, choice.brick, *device);
-            *zone_room.entry(place_of(inventory, *device).1).or_default() += (free.0.max(1) - 1) / need.0;
-        }
-        let nodes: BTreeSet<_> = set.iter().map(|device| place_of(inventory, *device).0).collect();
-        let zones: BTreeSet<_> = set.iter().map(|device| place_of(inventory, *device).1).collect();
-        assert_eq!(set.len(), set_size);
-        assert_eq!(nodes.len(), set_size, "two bricks of set {number} on one node");
-        assert!(wanted.zones == ZoneChecking::None || zones.len() == set_size, "set {number}: zones are strict");
-        if spread && zone_room.values().filter(|room| **room >= remaining).count() >= set_size {
-            assert_eq!(zones.len(), set_size, "set {number} doubles a zone though {zone_room:?}");
-        }
-        for device in set {
-            let need = need(inventory, wanted, choice.brick, *device);
-            let free = free.get_mut(device).unwrap_or_else(|| panic!("device {device} may not be used"));
-            assert!(*free > need, "device {device} has {free}, needs more than {need}");
-            *free -= need;
-        }
-    }
-}
 
 /// The most brick sets that fit, by trying every way to fill them.
 fn brute_force(room: &[(NodeId, i64, u64)], k: usize, strict: bool, known: &mut BTreeMap<Vec<u64>, u64>) -> u64 {
@@ -203,7 +45,7 @@ proptest! {
     fn what_fits_is_placed_and_no_more(scene in scene(1..=12, 4, 3, durability())) {
         scene.with(scene.brick, |inventory, wanted, facts| {
             let room = Room::gather(inventory, wanted, facts, scene.seed);
-            let sets = u32::try_from(room.sets(scene.brick)).unwrap();
+            let sets = u32::try_from(room.sets(scene.brick, u64::MAX)).unwrap();
             let placed = room.place(scene.brick, sets).expect("what fits is placed");
             assert_eq!(room.place(scene.brick, sets + 1), None);
             assert_eq!(room.place(scene.brick, sets).as_ref(), Some(&placed), "the same seed gives the same devices");
@@ -229,7 +71,7 @@ proptest! {
             let room: Vec<_> = usable(inventory, wanted, facts).into_iter().map(slots).collect();
             let (k, strict) = (wanted.durability.set_size() as usize, wanted.zones == ZoneChecking::Strict);
             let most = brute_force(&room, k, strict, &mut BTreeMap::new());
-            assert_eq!(Room::gather(inventory, wanted, facts, scene.seed).sets(scene.brick), most);
+            assert_eq!(Room::gather(inventory, wanted, facts, scene.seed).sets(scene.brick, u64::MAX), most);
         });
     }
 
@@ -320,8 +162,9 @@ fn huge_devices_and_limits_do_not_overflow() {
         existing_bricks: 0,
         zones: ZoneChecking::None,
         tag_rule: None,
+        arbiter: None,
     };
-    assert!(Room::gather(&inventory, &wanted, &Facts::default(), 0).sets(Kib(1)) > 1 << 60);
+    assert!(Room::gather(&inventory, &wanted, &Facts::default(), 0).sets(Kib(1), u64::MAX) > 1 << 60);
     assert!(explain::largest(&inventory, &wanted, &policy, &Facts::default()).is_some());
 }
 
@@ -346,6 +189,7 @@ fn a_quick_look_spreads_over_zones_or_gives_up() {
         existing_bricks: 0,
         zones: ZoneChecking::None,
         tag_rule: None,
+        arbiter: None,
     };
     let (policy, facts) = (Policy::default(), Facts::default());
     for effort in [Effort::Quick, Effort::Exact] {

@@ -19,6 +19,7 @@ fn quick(shapes: &[NodeShape], rule: Option<&TagRule>) -> Result<Choice, NoFit> 
         existing_bricks: 0,
         zones: ZoneChecking::Strict,
         tag_rule: rule,
+        arbiter: None,
     };
     choose(&inventory, &wanted, &Policy::default(), &Facts::default(), Effort::Quick, 0)
 }

@@ -6,6 +6,11 @@
 pub mod engine;
 pub mod executor;
 pub mod node;
+mod random;
 pub mod runner;
 pub mod sim;
 pub mod store;
+#[cfg(feature = "testkit")]
+pub mod testkit;
+
+pub use random::RandomIds;

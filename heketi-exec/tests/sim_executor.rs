@@ -118,7 +118,7 @@ fn brick(id: u8) -> BrickSpec {
 
 fn volume(name: &str, durability: Durability, sets: Vec<Vec<GlusterBrick>>) -> GlusterVolumeSpec {
     let options = vec![String::new(), "user.heketi.id 00ff".into(), "user.note it's \"quoted\" $HOME".into()];
-    GlusterVolumeSpec { name: name.into(), durability, sets, options }
+    GlusterVolumeSpec { name: name.into(), durability, arbiter: false, sets, options }
 }
 
 const REPLICA_3: Durability = Durability::Replicate { replica: 3 };
@@ -154,7 +154,7 @@ async fn every_action_works_and_is_undone() {
     let made = lab.sim.directory("node-1", &brick(1).brick_directory()).expect("the brick directory");
     assert_eq!((made.group, made.mode), (2000, 0o2775));
     lab.good(0, Action::CreateVolume { volume: volume("v", REPLICA_3, vec![first, second]) }).await;
-    lab.good(1, Action::AddBricks { name: "v".into(), durability: REPLICA_3, sets: vec![third] }).await;
+    lab.good(1, Action::AddBricks { name: "v".into(), durability: REPLICA_3, arbiter: false, sets: vec![third] }).await;
     lab.good(1, Action::Rebalance { name: "v".into() }).await;
     lab.good(1, Action::StartVolume { name: "v".into() }).await;
     let Observation::Volumes(volumes) = lab.good(3, Action::ListVolumes).await else { panic!() };
@@ -205,7 +205,7 @@ async fn every_kind_of_volume_can_be_made() {
         let id = u8::try_from(id).expect("few") * 4;
         let (first, second) = (lab.set(nodes, id).await, lab.set(nodes, id + 1).await);
         lab.good(0, Action::CreateVolume { volume: volume(name, durability, vec![first]) }).await;
-        lab.good(0, Action::AddBricks { name: name.into(), durability, sets: vec![second] }).await;
+        lab.good(0, Action::AddBricks { name: name.into(), durability, arbiter: false, sets: vec![second] }).await;
         lab.good(0, Action::DeleteVolume { name: name.into() }).await;
     }
     let arbiter = BrickSpec { format: BrickFormat::Arbiter, gid: 0, ..brick(20) };

@@ -5,6 +5,7 @@ use crate::id::{ClusterId, NodeId, VolumeId};
 
 /// Body of `POST /clusters`. A flag that is absent is false, as in heketi v10.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct ClusterCreateRequest {
     /// May hold ordinary volumes.
@@ -24,6 +25,7 @@ impl Validate for ClusterCreateRequest {
 
 /// Answer of `POST /clusters` and `GET /clusters/{id}`. The lists are sorted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClusterInfo {
     /// Its id.
     pub id: ClusterId,
@@ -46,6 +48,7 @@ pub struct ClusterInfo {
 
 /// Answer of `GET /clusters`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClusterList {
     /// All clusters, sorted.
     #[serde(default)]

@@ -280,8 +280,10 @@ mod tests {
 
     use super::*;
     use crate::api::{
-        ClusterCreateRequest, DeviceAddRequest, NodeAddRequest, StateRequest, TagsChangeRequest, TopologyFile,
-        Validate, VolumeCreateRequest, VolumeExpandRequest,
+        AdminStatus, AuditRepairRequest, BlockRestrictionRequest, BlockVolumeCreateRequest, BlockVolumeExpandRequest,
+        BrickEvictRequest, CleanUpRequest, ClusterCreateRequest, DeviceAddRequest, DeviceReplaceRequest,
+        NodeAddRequest, StateRequest, TagsChangeRequest, TopologyFile, Validate, VolumeCloneRequest,
+        VolumeCreateRequest, VolumeExpandRequest,
     };
 
     fn size(body: &str) -> Option<i64> {
@@ -371,7 +373,7 @@ mod tests {
 
         #[test]
         fn no_json_makes_decoder_or_validation_panic(
-            text in r#"\{("(size|zone|tags|hostnames|name|state|durability|clusters|snapshot|file|change_type)":(-?[0-9]{1,20}|"[ -~]{0,8}"|null|\[\]|\{\}|1\.5|\["a"\]|\{"a":"b"\}|true),?){0,5}\}"#
+            text in r#"\{("(size|zone|tags|hostnames|name|state|durability|clusters|snapshot|file|change_type|new_size|hacount|healcheck|restriction|operations|findings|apply)":(-?[0-9]{1,20}|"[ -~]{0,8}"|null|\[\]|\{\}|1\.5|\["a"\]|\{"a":"b"\}|true),?){0,5}\}"#
         ) {
             let text = text.replace(",}", "}");
             if let Ok(request) = decode::<VolumeCreateRequest>(text.as_bytes()) {
@@ -382,6 +384,15 @@ mod tests {
             let _ = decode::<StateRequest>(text.as_bytes()).map(|request| request.validate());
             let _ = decode::<TagsChangeRequest>(text.as_bytes()).map(|request| request.validate());
             let _ = decode::<VolumeExpandRequest>(text.as_bytes()).map(|request| request.validate());
+            let _ = decode::<VolumeCloneRequest>(text.as_bytes()).map(|request| request.validate());
+            let _ = decode::<BlockRestrictionRequest>(text.as_bytes()).map(|request| request.validate());
+            let _ = decode::<BlockVolumeCreateRequest>(text.as_bytes()).map(|request| request.validate());
+            let _ = decode::<BlockVolumeExpandRequest>(text.as_bytes()).map(|request| request.validate());
+            let _ = decode::<BrickEvictRequest>(text.as_bytes()).map(|request| request.validate());
+            let _ = decode::<DeviceReplaceRequest>(text.as_bytes()).map(|request| request.validate());
+            let _ = decode::<CleanUpRequest>(text.as_bytes()).map(|request| request.validate());
+            let _ = decode::<AdminStatus>(text.as_bytes()).map(|request| request.validate());
+            let _ = decode::<AuditRepairRequest>(text.as_bytes()).map(|request| request.validate());
         }
     }
 }

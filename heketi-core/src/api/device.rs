@@ -8,14 +8,18 @@ use crate::units::Kib;
 
 /// Body of `POST /devices`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
+#[cfg_attr(feature = "schema", schemars(extend("required" = ["name", "node"])))]
 pub struct DeviceAddRequest {
     /// Path on the node.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^/")))]
     pub name: String,
     /// Its tags.
     #[serde(skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
     /// Id of an existing node.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9a-fA-F]{32}$")))]
     pub node: String,
     /// Wipe what is on the disk.
     #[serde(skip_serializing_if = "is_false")]
@@ -34,6 +38,7 @@ impl Validate for DeviceAddRequest {
 
 /// Optional body of `DELETE /devices/{id}`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct DeviceDeleteRequest {
     /// Forget the device even if the node cannot take it down.
@@ -46,8 +51,26 @@ impl Validate for DeviceDeleteRequest {
     }
 }
 
+/// Optional body of `POST /devices/{id}/replace`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct DeviceReplaceRequest {
+    /// Path of the new disk on the node; empty means the path the device has.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+}
+
+impl Validate for DeviceReplaceRequest {
+    fn validate(&self) -> Result<(), ValidationError> {
+        let problem = if self.name.is_empty() { None } else { device_path(&self.name) };
+        Problems::default().field("name", problem).result()
+    }
+}
+
 /// Room on a device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StorageSize {
     /// Size of the volume group.
     pub total: Kib,
@@ -59,6 +82,7 @@ pub struct StorageSize {
 
 /// Answer of `GET /devices/{id}`, and a device within a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeviceInfo {
     /// Path as it was given.
     pub name: String,
@@ -100,6 +124,13 @@ mod tests {
         assert_eq!(encode(&decode::<NodeInfo>(full.as_bytes()).unwrap()), full);
         let bare = r#"{"name":"/dev/sdb","storage":{"total":1,"free":1,"used":0},"id":"d5e6f708192a3b4c5d6e7f8091a2b3c4","state":"failed","bricks":[]}"#;
         assert_eq!(encode(&decode::<DeviceInfo>(bare.as_bytes()).unwrap()), bare);
+    }
+
+    #[test]
+    fn a_replacement_may_name_another_path() {
+        for (name, good) in [("", true), ("/dev/sdc", true), ("sdc", false), ("/dev/$(x)", false)] {
+            assert_eq!(DeviceReplaceRequest { name: name.into() }.validate().is_ok(), good, "{name}");
+        }
     }
 
     #[test]

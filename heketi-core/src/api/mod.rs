@@ -5,13 +5,20 @@
 //! them with the rules of Go's decoder, [`Validate::validate`] checks single fields, and
 //! [`VolumeCreateRequest::check`] what concerns several.
 
+mod admin;
+mod audit;
+mod block_volume;
 mod brick;
 mod cluster;
 mod decode;
 mod device;
 mod encode;
+mod event;
+mod examine;
+mod history;
 mod node;
 mod operation;
+mod placement;
 mod state;
 mod tags;
 mod topology;
@@ -19,18 +26,39 @@ mod validate;
 mod volume;
 mod volume_info;
 
-pub use brick::BrickInfo;
+pub use admin::{AdminState, AdminStatus, LogLevelInfo};
+pub use audit::{AuditInfo, AuditPlan, AuditRepairRequest, FindingInfo, RepairInfo};
+pub use block_volume::{
+    BlockTarget, BlockVolumeCreateRequest, BlockVolumeExpandRequest, BlockVolumeInfo, BlockVolumeList,
+};
+pub use brick::{BrickEvictRequest, BrickInfo};
 pub use cluster::{ClusterCreateRequest, ClusterFlagsRequest, ClusterInfo, ClusterList};
 pub use decode::{DecodeError, decode, decode_first};
-pub use device::{DeviceAddRequest, DeviceDeleteRequest, DeviceInfo, StorageSize};
-pub use encode::encode;
+pub use device::{DeviceAddRequest, DeviceDeleteRequest, DeviceInfo, DeviceReplaceRequest, StorageSize};
+pub use encode::{encode, encode_indented};
+pub use event::{EventInfo, EventObject, EventOperation};
+pub use examine::{
+    ExaminedBrick, ExaminedBricks, ExaminedCluster, ExaminedMount, ExaminedMounts, ExaminedNode, ExaminedOption,
+    ExaminedOptions, ExaminedVolume, ExaminedVolumeList, ExaminedVolumes, LvmReport, LvmRow, LvmTable,
+    StateExamination, XmlName,
+};
+pub use history::{HistoryInfo, HistoryList};
 pub use node::{HostAddresses, NodeAddRequest, NodeInfo};
-pub use operation::OperationCounts;
+pub use operation::{
+    CleanUpRequest, OperationChange, OperationCounts, OperationDetails, OperationInfo, OperationList, OperationProgress,
+};
+pub use placement::{
+    CapacityInfo, ClusterCapacity, LargestVolume, PlacementBrick, PlacementCluster, PlacementDevice, PlacementInfo,
+    PlacementSet,
+};
 pub use state::StateRequest;
 pub use tags::{TagsChange, TagsChangeRequest};
 pub use topology::{TopologyCluster, TopologyDevice, TopologyFile, TopologyNode, TopologyNodeSpec};
 pub use validate::{Validate, ValidationError};
-pub use volume::{CheckedVolumeCreate, SnapshotRequest, VolumeCreateRequest, VolumeExpandRequest};
+pub use volume::{
+    BlockRestrictionRequest, CheckedVolumeCreate, SnapshotRequest, VolumeCloneRequest, VolumeCreateRequest,
+    VolumeExpandRequest,
+};
 pub use volume_info::{
     BlockInfo, DisperseInfo, DurabilityInfo, GlusterMount, MountInfo, MountOptions, ReplicateInfo, SnapshotInfo,
     VolumeInfo, VolumeList,

@@ -7,11 +7,14 @@ use crate::model::{EntryState, HostNames, Tags};
 
 /// The host names of a node. Only the first of each list is used.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct HostAddresses {
     /// Where commands run.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1), inner(regex(pattern = "^[A-Za-z0-9_.:-]+$"))))]
     pub manage: Vec<String>,
     /// What gluster is told.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1), inner(regex(pattern = "^[A-Za-z0-9_.:-]+$"))))]
     pub storage: Vec<String>,
 }
 
@@ -38,13 +41,17 @@ impl From<HostNames> for HostAddresses {
 
 /// Body of `POST /nodes`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
+#[cfg_attr(feature = "schema", schemars(extend("required" = ["zone", "hostnames", "cluster"])))]
 pub struct NodeAddRequest {
     /// Failure domain, 1 or greater.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub zone: i64,
     /// Its names.
     pub hostnames: HostAddresses,
     /// Id of an existing cluster.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9a-fA-F]{32}$")))]
     pub cluster: String,
     /// Its tags.
     #[serde(skip_serializing_if = "Tags::is_empty")]
@@ -64,6 +71,7 @@ impl Validate for NodeAddRequest {
 
 /// Answer of `GET /nodes/{id}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NodeInfo {
     /// Failure domain.
     pub zone: i64,

@@ -1,17 +1,21 @@
 use serde::{Deserialize, Serialize};
 
-use super::validate::{Problems, blank};
+use super::validate::{Problems, blank, heal_check};
 use super::{Validate, ValidationError};
 use crate::model::EntryState;
 
 /// Body of `POST /nodes/{id}/state` and `POST /devices/{id}/state`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
+#[cfg_attr(feature = "schema", schemars(extend("required" = ["state"])))]
 pub struct StateRequest {
     /// `online`, `offline` or `failed`.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["online", "offline", "failed"])))]
     pub state: String,
     /// Empty, `enable` or `disable`; matters for `failed` only.
     #[serde(skip_serializing_if = "String::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["", "enable", "disable"])))]
     pub healcheck: String,
 }
 
@@ -32,11 +36,7 @@ impl StateRequest {
 impl Validate for StateRequest {
     /// The heal check is looked at first, and alone.
     fn validate(&self) -> Result<(), ValidationError> {
-        let check = &self.healcheck;
-        let known = ["", "enable", "disable"].contains(&check.as_str());
-        Problems::default()
-            .field("healcheck", (!known).then(|| format!("{check} is not valid heal info check")))
-            .result()?;
+        Problems::default().field("healcheck", heal_check(&self.healcheck)).result()?;
         let state = match self.target() {
             Some(_) => None,
             None if self.state.is_empty() => blank(),

@@ -17,11 +17,14 @@ pub enum TagsChange {
 
 /// Body of `POST /nodes/{id}/tags` and `POST /devices/{id}/tags`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
+#[cfg_attr(feature = "schema", schemars(extend("required" = ["change_type"])))]
 pub struct TagsChangeRequest {
     /// The tags.
     pub tags: Tags,
     /// `set`, `update` or `delete`.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["set", "update", "delete"])))]
     pub change_type: String,
 }
 

@@ -85,6 +85,26 @@ pub(crate) fn positive(number: i64) -> Option<String> {
     }
 }
 
+/// A number that may be missing, but not negative.
+pub(crate) fn not_negative(number: i64) -> Option<String> {
+    (number < 0).then(|| "must be no less than 1".to_owned())
+}
+
+/// Whether pending heals are looked for before bricks are moved.
+pub(crate) fn heal_check(text: &str) -> Option<String> {
+    let known = ["", "enable", "disable"].contains(&text);
+    (!known).then(|| format!("{text} is not valid heal info check"))
+}
+
+/// Ids of one request.
+pub(crate) fn ids(ids: &[String]) -> Option<String> {
+    const MAX_IDS: usize = 32;
+    if ids.len() > MAX_IDS {
+        return Some(format!("too many ids specified ({}), up to {MAX_IDS} supported", ids.len()));
+    }
+    ids.iter().find(|id| !is_uuid(id)).map(|id| format!("{id} is not a valid UUID"))
+}
+
 /// A text that must be given and have the form of an id.
 pub(crate) fn uuid(text: &str) -> Option<String> {
     match text {

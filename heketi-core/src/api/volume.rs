@@ -3,11 +3,12 @@ use serde::{Deserialize, Serialize};
 use super::validate::{Problems, object_name, positive};
 use super::{DurabilityInfo, Validate, ValidationError, is_false, is_zero};
 use crate::error::{Error, ErrorKind};
-use crate::model::{Durability, Snapshot, VolumeOptions};
+use crate::model::{BlockRestriction, Durability, Snapshot, VolumeOptions};
 use crate::units::Gib;
 
 /// Room for snapshots, as asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct SnapshotRequest {
     /// Is room wanted?
@@ -18,19 +19,24 @@ pub struct SnapshotRequest {
 
 /// Body of `POST /volumes`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
+#[cfg_attr(feature = "schema", schemars(extend("required" = ["size"])))]
 pub struct VolumeCreateRequest {
     /// Size in GiB.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub size: i64,
     /// Clusters that may be taken, in order of preference; empty means all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub clusters: Vec<String>,
     /// Name in gluster; empty means `vol_<id>`.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[a-zA-Z0-9_-]*$")))]
     pub name: String,
     /// What a brick set is made of; none by default.
     pub durability: DurabilityInfo,
     /// Group that owns the brick directories; 0 means none.
     #[serde(skip_serializing_if = "is_zero")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 2147483646)))]
     pub gid: i64,
     /// `key value` options in the order they are set.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -91,12 +97,8 @@ impl VolumeCreateRequest {
         let size = size.ok_or_else(|| invalid("Invalid volume size"))?;
         let snapshot = self.checked_snapshot()?;
         let durability = self.checked_durability()?;
-        if VolumeOptions(&self.glustervolumeoptions).arbiter() {
-            return Err(invalid("Arbiter volumes (option user.heketi.arbiter) are not supported yet"));
-        }
-        if self.block {
-            return Err(invalid("Block hosting volumes (block: true) are not supported yet"));
-        }
+        let options = VolumeOptions(&self.glustervolumeoptions);
+        options.check_arbiter(durability).map_err(|error| invalid(error.to_string()))?;
         Ok(CheckedVolumeCreate {
             size: Gib(size),
             name: (!self.name.is_empty()).then(|| self.name.clone()),
@@ -149,9 +151,12 @@ fn invalid(text: impl Into<String>) -> Error {
 
 /// Body of `POST /volumes/{id}/expand`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
+#[cfg_attr(feature = "schema", schemars(extend("required" = ["expand_size"])))]
 pub struct VolumeExpandRequest {
     /// GiB to add.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub expand_size: i64,
 }
 
@@ -165,6 +170,51 @@ impl VolumeExpandRequest {
 impl Validate for VolumeExpandRequest {
     fn validate(&self) -> Result<(), ValidationError> {
         Problems::default().field("expand_size", positive(self.expand_size)).result()
+    }
+}
+
+/// Body of `POST /volumes/{id}/clone`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct VolumeCloneRequest {
+    /// Name of the new volume in gluster; empty means `vol_<id>`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[a-zA-Z0-9_-]*$")))]
+    pub name: String,
+}
+
+impl Validate for VolumeCloneRequest {
+    fn validate(&self) -> Result<(), ValidationError> {
+        Problems::default().field("name", object_name(&self.name)).result()
+    }
+}
+
+/// Body of `POST /volumes/{id}/block-restriction`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct BlockRestrictionRequest {
+    /// Empty or `locked`.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["", "locked"])))]
+    pub restriction: String,
+}
+
+impl BlockRestrictionRequest {
+    /// The restriction asked for; `None` when the text is none a client may ask for.
+    pub fn target(&self) -> Option<BlockRestriction> {
+        match self.restriction.as_str() {
+            "" => Some(BlockRestriction::None),
+            "locked" => Some(BlockRestriction::Locked),
+            _ => None,
+        }
+    }
+}
+
+impl Validate for BlockRestrictionRequest {
+    fn validate(&self) -> Result<(), ValidationError> {
+        let problem = self.target().is_none().then(|| "must be a valid value".to_owned());
+        Problems::default().field("restriction", problem).result()
     }
 }
 
@@ -194,6 +244,22 @@ mod tests {
     }
 
     #[test]
+    fn clones_and_restrictions_are_validated() {
+        let named = |name: &str| VolumeCloneRequest { name: name.into() };
+        assert_eq!((named("").validate(), named("a_B-9").validate()), (Ok(()), Ok(())));
+        let told = named("a.b").validate().unwrap_err().to_string();
+        assert_eq!(told, "validation failed: name: must be in a valid format.");
+        assert_eq!(encode(&named("")), "{}");
+        let restricted = |text: &str| BlockRestrictionRequest { restriction: text.into() };
+        assert_eq!(restricted("").target(), Some(BlockRestriction::None));
+        assert_eq!(restricted("locked").target(), Some(BlockRestriction::Locked));
+        for text in ["locked-by-update", "none", "Locked"] {
+            let told = restricted(text).validate().unwrap_err().to_string();
+            assert_eq!(told, "validation failed: restriction: must be a valid value.", "{text}");
+        }
+    }
+
+    #[test]
     fn values_are_checked_in_v10s_order() {
         for (body, text) in [
             (r#"{"gid":-1,"durability":{"type":"x"}}"#, "Bad group id less than zero"),
@@ -215,9 +281,8 @@ mod tests {
             ),
             (
                 r#"{"glustervolumeoptions":["user.heketi.arbiter true"]}"#,
-                "Arbiter volumes (option user.heketi.arbiter) are not supported yet",
+                "Option user.heketi.arbiter needs durability replicate 3, it cannot be used with none",
             ),
-            (r#"{"block":true}"#, "Block hosting volumes (block: true) are not supported yet"),
         ] {
             let mut request = request(body);
             request.size = if body.contains("size") { request.size } else { 1 };
@@ -257,6 +322,8 @@ mod tests {
         let checked = request(body).check().unwrap();
         assert_eq!((checked.size, checked.name, checked.gid), (Gib(2), None, 2001));
         assert_eq!(checked.snapshot, Snapshot { enable: true, factor: 1.0 });
+        let checked = request(r#"{"size":1,"block":true}"#).check().unwrap();
+        assert!(checked.block && !request(body).check().unwrap().block);
         let checked = request(r#"{"size":1,"name":"a","snapshot":{"enable":false,"factor":7}}"#).check().unwrap();
         assert_eq!((checked.name.as_deref(), checked.snapshot), (Some("a"), Snapshot::default()));
     }

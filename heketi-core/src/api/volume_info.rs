@@ -2,15 +2,17 @@ use serde::{Deserialize, Serialize};
 
 use super::{BrickInfo, is_false, is_zero};
 use crate::id::{ClusterId, VolumeId};
-use crate::model::{Durability, Snapshot};
+use crate::model::{BlockHosting, BlockRestriction, Durability, Snapshot};
 use crate::units::Gib;
 
 /// Durability as requests and answers hold it: all three members always, numbers that are 0 left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct DurabilityInfo {
     /// `none`, `replicate` or `disperse`.
     #[serde(rename = "type", skip_serializing_if = "String::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["", "none", "replicate", "disperse"])))]
     pub kind: String,
     /// Used by `replicate`.
     pub replicate: ReplicateInfo,
@@ -20,6 +22,7 @@ pub struct DurabilityInfo {
 
 /// Part of [`DurabilityInfo`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct ReplicateInfo {
     /// Bricks of a set.
@@ -29,6 +32,7 @@ pub struct ReplicateInfo {
 
 /// Part of [`DurabilityInfo`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct DisperseInfo {
     /// Bricks of a set that hold data.
@@ -56,6 +60,7 @@ impl From<Durability> for DurabilityInfo {
 
 /// Room for snapshots.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct SnapshotInfo {
     /// Was room asked for?
@@ -72,6 +77,7 @@ impl From<Snapshot> for SnapshotInfo {
 
 /// How a client mounts the volume.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct MountInfo {
     /// With gluster's own client, the only way there is.
@@ -80,6 +86,7 @@ pub struct MountInfo {
 
 /// Part of [`MountInfo`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct GlusterMount {
     /// First storage host name of every node of the cluster, in the order of node ids.
@@ -92,6 +99,7 @@ pub struct GlusterMount {
 
 /// Part of [`GlusterMount`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct MountOptions {
     /// The other hosts, joined by commas.
@@ -113,6 +121,7 @@ impl MountInfo {
 
 /// What a block hosting volume hosts; an empty object for other volumes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct BlockInfo {
     /// Free GiB.
@@ -129,8 +138,27 @@ pub struct BlockInfo {
     pub restriction: String,
 }
 
+impl BlockInfo {
+    /// What a block hosting volume hosts.
+    pub fn new(hosting: BlockHosting, blockvolume: Vec<String>) -> Self {
+        let gib = |size: Gib| i64::try_from(size.0).unwrap_or(i64::MAX);
+        let restriction = match hosting.restriction {
+            BlockRestriction::None => "",
+            BlockRestriction::Locked => "locked",
+            BlockRestriction::LockedByUpdate => "locked-by-update",
+        };
+        Self {
+            freesize: gib(hosting.free),
+            reservedsize: gib(hosting.reserved),
+            blockvolume,
+            restriction: restriction.to_owned(),
+        }
+    }
+}
+
 /// Answer of `GET /volumes/{id}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VolumeInfo {
     /// Size, expansions included.
     pub size: Gib,
@@ -167,6 +195,7 @@ pub struct VolumeInfo {
 
 /// Answer of `GET /volumes`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VolumeList {
     /// All volumes, sorted, without those being created or deleted.
     #[serde(default)]
@@ -217,6 +246,9 @@ mod tests {
             }),
             r#"{"freesize":91,"reservedsize":2,"blockvolume":["b"],"restriction":"locked"}"#
         );
+        let hosting = BlockHosting { free: Gib(0), reserved: Gib(2), restriction: BlockRestriction::LockedByUpdate };
+        let json = r#"{"reservedsize":2,"restriction":"locked-by-update"}"#;
+        assert_eq!(encode(&BlockInfo::new(hosting, vec![])), json);
         let alone = MountInfo::new(vec!["a".into()], "v").glusterfs;
         assert_eq!((alone.device.as_str(), alone.options.backup_volfile_servers.as_str()), ("a:v", ""));
     }

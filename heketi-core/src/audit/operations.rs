@@ -1,58 +1,56 @@
 //! Pending operations, their claims and their jobs.
 
-use super::{Finding, error, warning};
+use super::{Repair, Report, Subject};
 use crate::inventory::{Claim, Inventory, Object};
 use crate::operation::{Operation, Work};
 
-pub(super) fn check(inventory: &Inventory) -> Vec<Finding> {
-    let mut findings = Vec::new();
+pub(super) fn check(inventory: &Inventory, report: &mut Report) {
     for operation in inventory.operations() {
         for (object, claim) in operation.claims() {
-            if let Some(missing) = missing(inventory, operation, &object) {
+            if let Some((missing, object)) = missing(inventory, operation, &object) {
                 let text = format!("Pending operation {} ({}) unknown {missing}", operation.id, operation.type_name());
-                findings.push(error(text, "remove the operation's record"));
+                let objects = [Subject::Operation(operation.id), object];
+                report.error(objects, text, Repair::DropOperation(operation.id));
             }
             if claim == Claim::Exclusive && inventory.claimants(&object).count() > 1 {
-                findings.push(contested(&object));
+                let text = format!("{object:?} is claimed by an operation that must have it alone, and by another");
+                report.error([Subject::Operation(operation.id)], text, Repair::by_hand("resume one of them"));
             }
         }
     }
     for job in inventory.jobs() {
+        let subject = Subject::Job(job.id);
         if let Some(operation) = job.operation.filter(|id| inventory.operation(*id).is_none()) {
-            findings.push(warning(
-                format!("Job {} waits for unknown operation {operation}", job.id),
-                "remove the job's record",
-            ));
+            let text = format!("Job {} waits for unknown operation {operation}", job.id);
+            report.warning([subject.clone(), Subject::Operation(operation)], text, Repair::DropJob(job.id));
         }
         let served = job.operation.and_then(|id| inventory.operation(id));
         if let Some(operation) = served.filter(|operation| operation.queue != job.id) {
             let text = format!("Job {} waits for operation {}, which reports to another job", job.id, operation.id);
-            findings.push(warning(text, "remove the job's record"));
+            report.warning([subject.clone(), Subject::Operation(operation.id)], text, Repair::DropJob(job.id));
         }
         if job.operation.is_none() && job.result.is_none() {
-            findings
-                .push(warning(format!("Job {} is pending without an operation", job.id), "remove the job's record"));
+            let text = format!("Job {} is pending without an operation", job.id);
+            let advice = "wait for the clean-up it belongs to; if none runs, restart heketi, which ends it";
+            report.warning([subject], text, Repair::by_hand(advice));
         }
     }
-    findings
 }
 
 /// What the operation works on and is not there, unless it is about to make it.
-fn missing(inventory: &Inventory, operation: &Operation, object: &Object) -> Option<String> {
+fn missing(inventory: &Inventory, operation: &Operation, object: &Object) -> Option<(String, Subject)> {
     let makes_node = matches!(operation.work, Work::NodeAdd(_));
     let makes_device = matches!(operation.work, Work::DeviceAdd(_));
-    match object {
-        Object::Cluster(id) if inventory.cluster(*id).is_none() => Some(format!("cluster {id}")),
-        Object::Node(id) if inventory.node(*id).is_none() && !makes_node => Some(format!("node {id}")),
-        Object::Device(id) if inventory.device(*id).is_none() && !makes_device => Some(format!("device {id}")),
-        Object::Volume(id) if inventory.volume(*id).is_none() => Some(format!("volume {id}")),
-        _ => None,
+    if matches!(operation.work, Work::AuditRepair(_)) {
+        return None;
     }
-}
-
-fn contested(object: &Object) -> Finding {
-    error(
-        format!("{object:?} is claimed by an operation that must have it alone, and by another"),
-        "resume one of them",
-    )
+    let subject = match object {
+        Object::Cluster(id) if inventory.cluster(*id).is_none() => Subject::Cluster(*id),
+        Object::Node(id) if inventory.node(*id).is_none() && !makes_node => Subject::Node(*id),
+        Object::Device(id) if inventory.device(*id).is_none() && !makes_device => Subject::Device(*id),
+        Object::BlockVolume(id) if inventory.block_volume(*id).is_none() => Subject::BlockVolume(*id),
+        Object::Volume(id) if inventory.volume(*id).is_none() => Subject::Volume(*id),
+        _ => return None,
+    };
+    Some((subject.to_string(), subject))
 }

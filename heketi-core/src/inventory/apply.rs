@@ -1,12 +1,13 @@
 //! The one place where state changes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::change::{Change, ChangeSet, Key, Record};
 use super::index::Slot;
-use super::{ApplyError, Inventory, Job};
+use super::{ApplyError, Inventory, Job, KeyedRequest};
 use crate::id::{DeviceId, NodeId};
-use crate::model::{Brick, Cluster, Device, EntryState, Node, Volume};
+use crate::model::{ArbiterUse, BlockVolume, Brick, Cluster, Device, EntryState, Node, Volume};
 use crate::operation::Operation;
 use crate::units::Kib;
 
@@ -21,15 +22,19 @@ impl Inventory {
     ///
     /// # Errors
     /// [`ApplyError`] when a record would refer to one that is not there, a record that others refer to
-    /// would go, a name would be taken twice, or a device would be charged more than it has.
+    /// would go, a name would be taken twice, a device would be charged more than it has, or the space of a
+    /// block hosting volume would not add up.
     pub fn apply(&mut self, changes: &ChangeSet) -> Applied {
         let mut next = self.clone();
+        let mut hosting = BTreeSet::new();
         for change in changes.iter() {
+            next.collect_hosting(change, &mut hosting);
             match change {
                 Change::Put(record) => next.put(record)?,
                 Change::Delete(key) => next.remove(*key)?,
             }
         }
+        hosting.into_iter().try_for_each(|volume| next.check_hosting(volume))?;
         *self = next;
         Ok(())
     }
@@ -44,10 +49,19 @@ impl Inventory {
             Record::Device(device) => self.put_device(device),
             Record::Volume(volume) => self.put_volume(volume),
             Record::Brick(brick) => self.put_brick(brick),
+            Record::BlockVolume(block_volume) => self.put_block_volume(block_volume),
             Record::Operation(operation) => self.put_operation(operation),
             Record::Job(job) => self.put_job(job),
+            Record::KeyedRequest(request) => {
+                self.put_keyed_request(request);
+                Ok(())
+            }
             Record::HostKey(key) => {
                 self.host_keys.insert(key.id, Arc::new(key.clone()));
+                Ok(())
+            }
+            Record::Origin(origin) => {
+                self.origins.insert(origin.id, Arc::new(origin.clone()));
                 Ok(())
             }
         }
@@ -129,25 +143,80 @@ impl Inventory {
         if self.devices.get(&brick.device).is_none_or(|device| device.node != brick.node) {
             return refuse(format!("brick {} names no device {} of node {}", brick.id, brick.device, brick.node));
         }
-        if !self.volumes.contains_key(&brick.volume) {
+        if !brick.retired && !self.volumes.contains_key(&brick.volume) {
             return refuse(format!("brick {} names unknown volume {}", brick.id, brick.volume));
         }
         if let Some(old) = self.bricks.get(&brick.id).cloned() {
             self.unlink_brick(&old);
         }
         self.index.device_bricks.insert((brick.device, brick.id));
-        self.index.volume_bricks.insert((brick.volume, brick.id));
+        if brick.retired {
+            self.index.retired_bricks.insert((brick.node, brick.id));
+        } else {
+            self.index.volume_bricks.insert((brick.volume, brick.id));
+        }
+        let (pool, metadata) = (brick.pool_size, brick.metadata_size);
+        if let Some(other) = self.pool_mate(brick).filter(|it| (it.pool_size, it.metadata_size) != (pool, metadata)) {
+            return refuse(format!("bricks {} and {} share a thin pool and differ in its size", brick.id, other.id));
+        }
         self.bricks.insert(brick.id, Arc::new(brick.clone()));
+        let others = self.bricks_in_pool_of(brick);
+        self.index.pool_bricks.insert((brick.device, brick.pool_key()), others + 1);
+        if others > 0 {
+            return Ok(());
+        }
         let charged = self.charged(brick.device) + brick.charge();
         self.set_charged(brick.device, charged)
     }
 
+    /// Another brick in the thin pool of `brick`.
+    fn pool_mate(&self, brick: &Brick) -> Option<&Arc<Brick>> {
+        if self.bricks_in_pool_of(brick) == 0 {
+            return None;
+        }
+        let mates = self.bricks_of_device(brick.device).filter(|id| *id != brick.id).filter_map(|id| self.brick(id));
+        mates.into_iter().find(|other| other.pool_key() == brick.pool_key())
+    }
+
     fn unlink_brick(&mut self, brick: &Brick) {
         self.index.device_bricks.remove(&(brick.device, brick.id));
+        self.index.retired_bricks.remove(&(brick.node, brick.id));
         self.index.volume_bricks.remove(&(brick.volume, brick.id));
+        let pool = (brick.device, brick.pool_key());
+        let others = self.bricks_in_pool_of(brick).saturating_sub(1);
+        if others > 0 {
+            self.index.pool_bricks.insert(pool, others);
+            return;
+        }
+        self.index.pool_bricks.remove(&pool);
         let charged = self.charged(brick.device).saturating_sub(brick.charge());
         // Giving space back cannot overcharge a device.
         let _ = self.set_charged(brick.device, charged);
+    }
+
+    fn put_block_volume(&mut self, block_volume: &BlockVolume) -> Applied {
+        let BlockVolume { id, hosting, .. } = *block_volume;
+        match self.volumes.get(&hosting) {
+            Some(volume) if volume.hosting.is_some() && volume.cluster == block_volume.cluster => {}
+            _ => return refuse(format!("block volume {id} names no block hosting volume {hosting} of its cluster")),
+        }
+        if let Some(old) = self.block_volumes.get(&id).cloned() {
+            self.unlink_block_volume(&old);
+        }
+        let name = (hosting, block_volume.name.clone());
+        if let Some(other) = self.index.block_volume_names.insert(name, id) {
+            return refuse(format!("block volume name {} of {id} belongs to block volume {other}", block_volume.name));
+        }
+        self.index.cluster_block_volumes.insert((block_volume.cluster, id));
+        self.index.hosted_block_volumes.insert((hosting, id));
+        self.block_volumes.insert(id, Arc::new(block_volume.clone()));
+        Ok(())
+    }
+
+    fn unlink_block_volume(&mut self, block_volume: &BlockVolume) {
+        self.index.cluster_block_volumes.remove(&(block_volume.cluster, block_volume.id));
+        self.index.hosted_block_volumes.remove(&(block_volume.hosting, block_volume.id));
+        self.index.block_volume_names.remove(&(block_volume.hosting, block_volume.name.clone()));
     }
 
     fn set_charged(&mut self, device: DeviceId, charged: Kib) -> Applied {
@@ -186,6 +255,14 @@ impl Inventory {
         Ok(())
     }
 
+    fn put_keyed_request(&mut self, request: &KeyedRequest) {
+        if let Some(old) = self.keyed_requests.get(&request.id) {
+            self.index.keyed_requests.remove(&(old.time, old.id));
+        }
+        self.index.keyed_requests.insert((request.time, request.id));
+        self.keyed_requests.insert(request.id, Arc::new(request.clone()));
+    }
+
     fn remove(&mut self, key: Key) -> Applied {
         let found = match key {
             Key::Cluster(id) => {
@@ -206,9 +283,13 @@ impl Inventory {
                 if self.bricks_of_volume(id).next().is_some() {
                     return refuse(format!("volume {id} has bricks"));
                 }
+                if self.block_volumes_of_volume(id).next().is_some() {
+                    return refuse(format!("volume {id} hosts block volumes"));
+                }
                 self.volumes.remove(&id).map(|old| self.unlink_volume(&old)).is_some()
             }
             Key::Brick(id) => self.bricks.remove(&id).map(|old| self.unlink_brick(&old)).is_some(),
+            Key::BlockVolume(id) => self.block_volumes.remove(&id).map(|old| self.unlink_block_volume(&old)).is_some(),
             Key::Operation(id) => match self.operations.remove(&id) {
                 Some(old) => {
                     self.index.set_claims(id, old.claims(), false);
@@ -217,6 +298,10 @@ impl Inventory {
                 None => false,
             },
             Key::HostKey(id) => self.host_keys.remove(&id).is_some(),
+            Key::KeyedRequest(id) => {
+                self.keyed_requests.remove(&id).map(|old| self.index.keyed_requests.remove(&(old.time, id))).is_some()
+            }
+            Key::Origin(id) => self.origins.remove(&id).is_some(),
             Key::Job(id) => self.jobs.remove(&id).map(|old| self.index.finished_jobs.remove(&(old.time, id))).is_some(),
         };
         if found { Ok(()) } else { refuse(format!("{key:?} is not there")) }
@@ -249,6 +334,7 @@ impl Inventory {
             total: device.total,
             free,
             extent: device.extent,
+            arbiter: ArbiterUse::of(&node.tags, &device.tags),
         };
         self.index.insert_slot(node.cluster, slot);
     }

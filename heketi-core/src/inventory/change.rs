@@ -1,6 +1,9 @@
-use crate::id::{BrickId, ClusterId, DeviceId, HostKeyId, NodeId, OperationId, QueueId, VolumeId};
-use crate::inventory::Job;
-use crate::model::{Brick, Cluster, Device, HostKey, Node, Volume};
+use crate::id::{
+    BlockVolumeId, BrickId, ClusterId, DeviceId, HostKeyId, NodeId, OperationId, OriginId, QueueId, RequestKeyId,
+    VolumeId,
+};
+use crate::inventory::{Job, KeyedRequest};
+use crate::model::{BlockVolume, Brick, Cluster, Device, HostKey, Node, Origin, Volume};
 use crate::operation::Operation;
 
 /// A record of any kind, as stores keep them.
@@ -17,12 +20,18 @@ pub enum Record {
     Volume(Volume),
     /// A brick.
     Brick(Brick),
+    /// A block volume.
+    BlockVolume(BlockVolume),
     /// A pending operation.
     Operation(Operation),
     /// An entry of the job queue.
     Job(Job),
     /// The host key of an SSH server.
     HostKey(HostKey),
+    /// A request with an `Idempotency-Key`.
+    KeyedRequest(KeyedRequest),
+    /// What heketi v10 had recorded of an object.
+    Origin(Origin),
 }
 
 /// Names a record. Sorted so that a record comes after those it refers to.
@@ -39,12 +48,36 @@ pub enum Key {
     Volume(VolumeId),
     /// A brick.
     Brick(BrickId),
+    /// A block volume.
+    BlockVolume(BlockVolumeId),
     /// A pending operation.
     Operation(OperationId),
     /// An entry of the job queue.
     Job(QueueId),
     /// The host key of an SSH server.
     HostKey(HostKeyId),
+    /// A request with an `Idempotency-Key`.
+    KeyedRequest(RequestKeyId),
+    /// What heketi v10 had recorded of an object.
+    Origin(OriginId),
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Cluster(id) => write!(f, "cluster {id}"),
+            Self::Node(id) => write!(f, "node {id}"),
+            Self::Device(id) => write!(f, "device {id}"),
+            Self::Volume(id) => write!(f, "volume {id}"),
+            Self::Brick(id) => write!(f, "brick {id}"),
+            Self::BlockVolume(id) => write!(f, "block volume {id}"),
+            Self::Operation(id) => write!(f, "operation {id}"),
+            Self::Job(id) => write!(f, "job {id}"),
+            Self::HostKey(id) => write!(f, "host key {id}"),
+            Self::KeyedRequest(id) => write!(f, "request key {id}"),
+            Self::Origin(_) => f.write_str("memory of heketi v10's database"),
+        }
+    }
 }
 
 impl Record {
@@ -56,14 +89,18 @@ impl Record {
             Self::Device(record) => Key::Device(record.id),
             Self::Volume(record) => Key::Volume(record.id),
             Self::Brick(record) => Key::Brick(record.id),
+            Self::BlockVolume(record) => Key::BlockVolume(record.id),
             Self::Operation(record) => Key::Operation(record.id),
             Self::Job(record) => Key::Job(record.id),
             Self::HostKey(record) => Key::HostKey(record.id),
+            Self::KeyedRequest(record) => Key::KeyedRequest(record.id),
+            Self::Origin(record) => Key::Origin(record.id),
         }
     }
 }
 
 /// One change of one record.
+#[allow(clippy::large_enum_variant)] // nearly all changes put a record
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     /// Adds the record or replaces the one with its key.
@@ -89,8 +126,9 @@ macro_rules! put {
 
 impl ChangeSet {
     put! {
-        put_cluster(Cluster), put_node(Node), put_device(Device), put_volume(Volume), put_brick(Brick),
-        put_operation(Operation), put_job(Job), put_host_key(HostKey),
+        put_cluster(Cluster), put_node(Node), put_device(Device), put_volume(Volume), put_brick(Brick), put_block_volume(BlockVolume),
+        put_operation(Operation), put_job(Job), put_host_key(HostKey), put_keyed_request(KeyedRequest),
+        put_origin(Origin),
     }
 
     /// Removes a record.

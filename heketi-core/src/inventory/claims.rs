@@ -1,4 +1,4 @@
-use crate::id::{ClusterId, DeviceId, NodeId, OperationId, VolumeId};
+use crate::id::{BlockVolumeId, ClusterId, DeviceId, NodeId, OperationId, VolumeId};
 use crate::inventory::Inventory;
 
 /// Something an operation works on.
@@ -17,6 +17,10 @@ pub enum Object {
     DevicePath(NodeId, String),
     /// A volume.
     Volume(VolumeId),
+    /// A block volume.
+    BlockVolume(BlockVolumeId),
+    /// The retired bricks of a node.
+    RetiredBricks(NodeId),
 }
 
 /// How an operation holds an object.
@@ -24,6 +28,9 @@ pub enum Object {
 pub enum Claim {
     /// The object must stay; others may share it.
     Shared,
+    /// Nobody else may come to it; those that share it already stay. For what they may be waiting for: the return
+    /// of a node.
+    Closed,
     /// Nobody else may work on it.
     Exclusive,
 }
@@ -34,7 +41,10 @@ impl Inventory {
         let holders = self.index.claims.get(object)?;
         holders
             .iter()
-            .find(|(_, held)| claim == Claim::Exclusive || *held == Claim::Exclusive)
+            .find(|(_, held)| match claim {
+                Claim::Exclusive => true,
+                Claim::Closed | Claim::Shared => *held != Claim::Shared,
+            })
             .map(|(operation, _)| *operation)
     }
 

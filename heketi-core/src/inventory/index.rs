@@ -3,16 +3,18 @@ use std::cmp::Reverse;
 use imbl::{OrdMap, OrdSet, Vector};
 
 use super::claims::{Claim, Object};
-use crate::id::{BrickId, ClusterId, DeviceId, NodeId, OperationId, QueueId, VolumeId};
+use crate::id::{BlockVolumeId, BrickId, ClusterId, DeviceId, NodeId, OperationId, QueueId, RequestKeyId, VolumeId};
+use crate::model::{ArbiterUse, PoolKey};
 use crate::units::{Kib, Timestamp};
 
-/// Where a device stands in the order in which placement looks at devices: by cluster, zone and class of free
-/// space, the emptiest first, the larger first among equally empty ones, then by a stable hash.
+/// Where a device stands in the order in which placement looks at devices: by cluster, zone, class of free
+/// space and use for arbiter volumes, the emptiest first, the larger first among equally empty ones, then by a stable hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SlotKey {
     pub cluster: ClusterId,
     pub zone: i64,
     pub class: u8,
+    pub arbiter: ArbiterUse,
     pub emptiness: Reverse<u64>,
     pub total: Reverse<Kib>,
     pub hash: u64,
@@ -34,6 +36,30 @@ pub struct Slot {
     pub free: Kib,
     /// Extent size of its volume group.
     pub extent: Kib,
+    /// Which bricks of arbiter volumes it takes.
+    pub arbiter: ArbiterUse,
+}
+
+/// Space of several devices added up: 128-bit numbers, so that it can be taken apart again exactly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ClusterSpace {
+    pub devices: u64,
+    pub free: u128,
+    pub total: u128,
+}
+
+impl ClusterSpace {
+    fn with(self, slot: &Slot) -> Self {
+        let (free, total) = (self.free + u128::from(slot.free.0), self.total + u128::from(slot.total.0));
+        Self { devices: self.devices + 1, free, total }
+    }
+
+    /// The rest without this device, which must be one of them.
+    pub fn without(self, slot: &Slot) -> Self {
+        let less = |sum: u128, part: Kib| sum.saturating_sub(part.0.into());
+        let devices = self.devices.saturating_sub(1);
+        Self { devices, free: less(self.free, slot.free), total: less(self.total, slot.total) }
+    }
 }
 
 /// `free / total` as a 32-bit fixed-point number, 2^32 for a device that is all free.
@@ -57,16 +83,25 @@ pub(crate) struct Index {
     pub node_devices: OrdSet<(NodeId, DeviceId)>,
     pub device_bricks: OrdSet<(DeviceId, BrickId)>,
     pub volume_bricks: OrdSet<(VolumeId, BrickId)>,
+    pub retired_bricks: OrdSet<(NodeId, BrickId)>,
+    /// How many bricks live in each thin pool.
+    pub pool_bricks: OrdMap<(DeviceId, PoolKey), u32>,
+    pub cluster_block_volumes: OrdSet<(ClusterId, BlockVolumeId)>,
+    pub hosted_block_volumes: OrdSet<(VolumeId, BlockVolumeId)>,
+    pub block_volume_names: OrdMap<(VolumeId, String), BlockVolumeId>,
     pub cluster_volumes: OrdSet<(ClusterId, VolumeId)>,
     pub volume_names: OrdMap<(ClusterId, String), VolumeId>,
     pub hosts: OrdMap<String, NodeId>,
     pub charged: OrdMap<DeviceId, Kib>,
     pub slots: OrdMap<SlotKey, Slot>,
     pub slot_keys: OrdMap<DeviceId, SlotKey>,
-    /// How many devices stand in each class of each zone.
-    pub classes: OrdMap<(ClusterId, i64, u8), u64>,
+    /// How many devices of each use stand in each class of each zone.
+    pub classes: OrdMap<(ClusterId, i64, u8, ArbiterUse), u64>,
+    /// Space of the devices of a cluster that can take bricks, added up.
+    pub cluster_space: OrdMap<ClusterId, ClusterSpace>,
     pub claims: OrdMap<Object, Vector<(OperationId, Claim)>>,
     pub finished_jobs: OrdSet<(Timestamp, QueueId)>,
+    pub keyed_requests: OrdSet<(Timestamp, RequestKeyId)>,
 }
 
 impl Index {
@@ -76,6 +111,7 @@ impl Index {
             cluster,
             zone: slot.zone,
             class: free_class(slot.free),
+            arbiter: slot.arbiter,
             emptiness: Reverse(emptiness(slot.free, slot.total)),
             total: Reverse(slot.total),
             hash: slot.device.stable_hash(0),
@@ -83,7 +119,9 @@ impl Index {
         };
         self.slots.insert(key, slot);
         self.slot_keys.insert(slot.device, key);
-        let class = (cluster, key.zone, key.class);
+        let space = self.cluster_space.get(&cluster).copied().unwrap_or_default();
+        self.cluster_space.insert(cluster, space.with(&slot));
+        let class = (cluster, key.zone, key.class, key.arbiter);
         let count = self.classes.get(&class).copied().unwrap_or(0);
         self.classes.insert(class, count + 1);
     }
@@ -93,8 +131,13 @@ impl Index {
         let Some(key) = self.slot_keys.remove(&device) else {
             return;
         };
-        self.slots.remove(&key);
-        let class = (key.cluster, key.zone, key.class);
+        if let Some(slot) = self.slots.remove(&key) {
+            match self.cluster_space.get(&key.cluster).map(|space| space.without(&slot)) {
+                Some(space) if space.devices > 0 => self.cluster_space.insert(key.cluster, space),
+                _ => self.cluster_space.remove(&key.cluster),
+            };
+        }
+        let class = (key.cluster, key.zone, key.class, key.arbiter);
         match self.classes.get(&class).copied() {
             Some(count) if count > 1 => self.classes.insert(class, count - 1),
             _ => self.classes.remove(&class),
@@ -104,8 +147,9 @@ impl Index {
     /// Records or forgets what an operation holds.
     pub fn set_claims(&mut self, operation: OperationId, claims: Vec<(Object, Claim)>, held: bool) {
         for (object, claim) in claims {
-            let mut holders = self.claims.get(&object).cloned().unwrap_or_default();
-            holders.retain(|(holder, _)| *holder != operation);
+            // Not `retain`: imbl 7's loses elements of vectors of more than 64.
+            let others = self.claims.get(&object).into_iter().flatten().filter(|(holder, _)| *holder != operation);
+            let mut holders: Vector<_> = others.copied().collect();
             if held {
                 let place = holders.iter().position(|(holder, _)| *holder > operation).unwrap_or(holders.len());
                 holders.insert(place, (operation, claim));
@@ -116,5 +160,29 @@ impl Index {
                 self.claims.insert(object, holders);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A busy cluster is claimed by hundreds of operations at a time.
+    #[test]
+    fn every_claim_is_let_go_of_however_many_there_are() {
+        let object = Object::Cluster(ClusterId::from_bytes([1; 16]));
+        let operation = |n: u8| OperationId::from_bytes([n; 16]);
+        let mut index = Index::default();
+        let order: Vec<u8> = (0..=255).map(|n: u8| n.wrapping_mul(77)).collect();
+        for n in &order {
+            index.set_claims(operation(*n), vec![(object.clone(), Claim::Shared)], true);
+        }
+        for (gone, n) in order.iter().rev().enumerate() {
+            assert_eq!(index.claims.get(&object).map(Vector::len), Some(256 - gone));
+            index.set_claims(operation(*n), vec![(object.clone(), Claim::Shared)], false);
+            let holds = |it: &Vector<(OperationId, Claim)>| it.iter().any(|(holder, _)| *holder == operation(*n));
+            assert!(!index.claims.get(&object).is_some_and(holds), "{n}");
+        }
+        assert!(index.claims.is_empty());
     }
 }

@@ -5,10 +5,12 @@
 //! [`Inventory::apply`], which takes a [`ChangeSet`] whole or not at all.
 
 mod apply;
+mod block_space;
 mod change;
 mod claims;
 mod index;
 mod job;
+mod keyed;
 mod read;
 mod stored;
 
@@ -20,11 +22,15 @@ pub use change::{Change, ChangeSet, Key, Record};
 pub use claims::{Claim, Object};
 pub use index::Slot;
 pub(crate) use index::emptiness;
-pub use job::{Job, JobResult};
+pub use job::{HistoryLimits, Job, JobResult, JobWork};
+pub use keyed::{KeyedOutcome, KeyedRequest};
 pub use stored::{StoredError, decode_key, decode_record, encode_key, encode_record};
 
-use crate::id::{BrickId, ClusterId, DeviceId, HostKeyId, NodeId, OperationId, QueueId, VolumeId};
-use crate::model::{Brick, Cluster, Device, HostKey, Node, Volume};
+use crate::id::{
+    BlockVolumeId, BrickId, ClusterId, DeviceId, HostKeyId, NodeId, OperationId, OriginId, QueueId, RequestKeyId,
+    VolumeId,
+};
+use crate::model::{BlockVolume, Brick, Cluster, Device, HostKey, Node, Origin, Volume};
 use crate::operation::Operation;
 
 /// All clusters, nodes, devices, bricks, volumes, pending operations and jobs.
@@ -35,9 +41,12 @@ pub struct Inventory {
     devices: OrdMap<DeviceId, Arc<Device>>,
     bricks: OrdMap<BrickId, Arc<Brick>>,
     volumes: OrdMap<VolumeId, Arc<Volume>>,
+    block_volumes: OrdMap<BlockVolumeId, Arc<BlockVolume>>,
     operations: OrdMap<OperationId, Arc<Operation>>,
     jobs: OrdMap<QueueId, Arc<Job>>,
     host_keys: OrdMap<HostKeyId, Arc<HostKey>>,
+    keyed_requests: OrdMap<RequestKeyId, Arc<KeyedRequest>>,
+    origins: OrdMap<OriginId, Arc<Origin>>,
     index: index::Index,
 }
 
@@ -68,10 +77,14 @@ impl Inventory {
         let devices = self.devices.values().map(|r| Record::Device(Device::clone(r)));
         let volumes = self.volumes.values().map(|r| Record::Volume(Volume::clone(r)));
         let bricks = self.bricks.values().map(|r| Record::Brick(Brick::clone(r)));
+        let blocks = self.block_volumes.values().map(|r| Record::BlockVolume(BlockVolume::clone(r)));
         let operations = self.operations.values().map(|r| Record::Operation(Operation::clone(r)));
         let jobs = self.jobs.values().map(|r| Record::Job(Job::clone(r)));
         let host_keys = self.host_keys.values().map(|r| Record::HostKey(HostKey::clone(r)));
-        clusters.chain(nodes).chain(devices).chain(volumes).chain(bricks).chain(operations).chain(jobs).chain(host_keys)
+        let keyed = self.keyed_requests.values().map(|r| Record::KeyedRequest(KeyedRequest::clone(r)));
+        let placed = clusters.chain(nodes).chain(devices).chain(volumes).chain(bricks).chain(blocks);
+        let origins = self.origins.values().map(|r| Record::Origin(Origin::clone(r)));
+        placed.chain(operations).chain(jobs).chain(host_keys).chain(keyed).chain(origins)
     }
 
     /// Are the indexes what the records make them? The audit asks; anything but true is a defect of heketi.

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use super::claims::{Claim, Object};
-use super::index::{Slot, SlotKey, free_class};
-use super::{Inventory, Job};
-use crate::id::{BrickId, ClusterId, DeviceId, HostKeyId, NodeId, OperationId, QueueId, VolumeId};
-use crate::model::{Brick, Cluster, Device, HostKey, Node, Volume};
+use super::index::{ClusterSpace, Slot, SlotKey, free_class};
+use super::{Inventory, Job, KeyedRequest};
+use crate::id::{
+    BlockVolumeId, BrickId, ClusterId, DeviceId, HostKeyId, NodeId, OperationId, OriginId, QueueId, RequestKeyId,
+    VolumeId,
+};
+use crate::model::{ArbiterUse, BlockVolume, Brick, Cluster, Device, HostKey, Node, Origin, Volume};
 use crate::operation::Operation;
 use crate::units::{Kib, Timestamp};
 
@@ -44,9 +47,12 @@ impl Inventory {
         device, devices: DeviceId => Device;
         brick, bricks: BrickId => Brick;
         volume, volumes: VolumeId => Volume;
+        block_volume, block_volumes: BlockVolumeId => BlockVolume;
         operation, operations: OperationId => Operation;
         job, jobs: QueueId => Job;
         host_key, host_keys: HostKeyId => HostKey;
+        keyed_request, keyed_requests: RequestKeyId => KeyedRequest;
+        origin, origins: OriginId => Origin;
     }
 
     links! {
@@ -56,15 +62,26 @@ impl Inventory {
         volumes_of_cluster(ClusterId) -> VolumeId in cluster_volumes;
         /// Devices of a node.
         devices_of_node(NodeId) -> DeviceId in node_devices;
-        /// Bricks of a device, pending or not.
+        /// Bricks of a device, pending and retired ones too.
         bricks_of_device(DeviceId) -> BrickId in device_bricks;
-        /// Bricks of a volume, by id: not gluster's order.
+        /// Bricks of a volume, by id: not gluster's order. Retired ones are not among them.
         bricks_of_volume(VolumeId) -> BrickId in volume_bricks;
+        /// Bricks of a node that their volumes use no more and that are still to be destroyed.
+        retired_bricks_of_node(NodeId) -> BrickId in retired_bricks;
+        /// Block volumes of a cluster, pending or not.
+        block_volumes_of_cluster(ClusterId) -> BlockVolumeId in cluster_block_volumes;
+        /// Block volumes a volume hosts, pending or not.
+        block_volumes_of_volume(VolumeId) -> BlockVolumeId in hosted_block_volumes;
     }
 
     /// The volume of this name in a cluster, pending or not.
     pub fn volume_named(&self, cluster: ClusterId, name: &str) -> Option<VolumeId> {
         self.index.volume_names.get(&(cluster, name.to_owned())).copied()
+    }
+
+    /// The block volume of this name in a hosting volume, pending or not.
+    pub fn block_volume_named(&self, hosting: VolumeId, name: &str) -> Option<BlockVolumeId> {
+        self.index.block_volume_names.get(&(hosting, name.to_owned())).copied()
     }
 
     /// The node a host name belongs to, in any cluster.
@@ -91,38 +108,64 @@ impl Inventory {
 
     /// Zones from `first` on, and the classes of free space that devices there are in, ascending.
     fn classes(&self, cluster: ClusterId, first: i64) -> impl Iterator<Item = (i64, u8)> {
-        let all = (cluster, first, 0)..=(cluster, i64::MAX, u8::MAX);
-        self.index.classes.range(all).map(|((_, zone, class), _)| (*zone, *class))
+        let all = (cluster, first, 0, ArbiterUse::FIRST)..=(cluster, i64::MAX, u8::MAX, ArbiterUse::LAST);
+        self.index.classes.range(all).map(|((_, zone, class, _), _)| (*zone, *class))
     }
 
-    /// The classes of free space that devices of a zone are in, as far as they hold devices with at least
-    /// `least` of it.
-    pub(crate) fn classes_of_zone(&self, cluster: ClusterId, zone: i64, least: Kib) -> impl Iterator<Item = u8> {
-        let all = (cluster, zone, free_class(least))..=(cluster, zone, u8::MAX);
-        self.index.classes.range(all).map(|((_, _, class), _)| *class)
+    /// The classes of free space, and uses for arbiter volumes, that devices of a zone are in, as far as they
+    /// hold devices with at least `least` of it.
+    pub(crate) fn classes_of_zone(
+        &self,
+        cluster: ClusterId,
+        zone: i64,
+        least: Kib,
+    ) -> impl Iterator<Item = (u8, ArbiterUse)> {
+        let all = (cluster, zone, free_class(least), ArbiterUse::FIRST)..=(cluster, zone, u8::MAX, ArbiterUse::LAST);
+        self.index.classes.range(all).map(|((_, _, class, arbiter), _)| (*class, *arbiter))
     }
 
-    /// Devices of one class of one zone of a cluster that can take bricks, the emptiest first.
-    pub(crate) fn slots_of_class(&self, cluster: ClusterId, zone: i64, class: u8) -> impl Iterator<Item = &Slot> {
-        self.slots(cluster, (zone, class), (zone, class))
+    /// Devices of one class and use of one zone of a cluster that can take bricks, the emptiest first.
+    pub(crate) fn slots_of_class(
+        &self,
+        cluster: ClusterId,
+        zone: i64,
+        (class, arbiter): (u8, ArbiterUse),
+    ) -> impl Iterator<Item = &Slot> {
+        self.slots(cluster, (zone, class, arbiter), (zone, class, arbiter))
+    }
+
+    /// Space of the devices of a cluster that can take bricks, added up.
+    pub(crate) fn cluster_space(&self, cluster: ClusterId) -> ClusterSpace {
+        self.index.cluster_space.get(&cluster).copied().unwrap_or_default()
+    }
+
+    /// A device as placement sees it; none where it cannot take bricks.
+    pub(crate) fn slot(&self, device: DeviceId) -> Option<&Slot> {
+        self.index.slots.get(self.index.slot_keys.get(&device)?)
     }
 
     /// Devices of one zone of a cluster that can take bricks.
     pub fn slots_of_zone(&self, cluster: ClusterId, zone: i64) -> impl Iterator<Item = &Slot> {
-        self.slots(cluster, (zone, 0), (zone, u8::MAX))
+        self.slots(cluster, (zone, 0, ArbiterUse::FIRST), (zone, u8::MAX, ArbiterUse::LAST))
     }
 
     /// Devices of a cluster that can take bricks, by zone.
     pub fn slots_of_cluster(&self, cluster: ClusterId) -> impl Iterator<Item = &Slot> {
-        self.slots(cluster, (i64::MIN, 0), (i64::MAX, u8::MAX))
+        self.slots(cluster, (i64::MIN, 0, ArbiterUse::FIRST), (i64::MAX, u8::MAX, ArbiterUse::LAST))
     }
 
-    fn slots(&self, cluster: ClusterId, first: (i64, u8), last: (i64, u8)) -> impl Iterator<Item = &Slot> {
+    fn slots(
+        &self,
+        cluster: ClusterId,
+        first: (i64, u8, ArbiterUse),
+        last: (i64, u8, ArbiterUse),
+    ) -> impl Iterator<Item = &Slot> {
         use std::cmp::Reverse;
         let first = SlotKey {
             cluster,
             zone: first.0,
             class: first.1,
+            arbiter: first.2,
             emptiness: Reverse(u64::MAX),
             total: Reverse(Kib(u64::MAX)),
             hash: 0,
@@ -132,6 +175,7 @@ impl Inventory {
             cluster,
             zone: last.0,
             class: last.1,
+            arbiter: last.2,
             emptiness: Reverse(0),
             total: Reverse(Kib::ZERO),
             hash: u64::MAX,
@@ -145,7 +189,38 @@ impl Inventory {
         self.claimants(&Object::Volume(volume))
             .filter(|(_, claim)| *claim == Claim::Exclusive)
             .filter_map(|(operation, _)| self.operation(operation))
-            .any(|operation| operation.hides_volume())
+            .any(|operation| operation.hides_volume(volume))
+    }
+
+    /// Is the brick not yet one of its volume's? Clients do not see it then, only the space it takes.
+    pub fn is_brick_hidden(&self, brick: &Brick) -> bool {
+        self.claimants(&Object::Volume(brick.volume))
+            .filter_map(|(operation, _)| self.operation(operation))
+            .any(|operation| operation.hides_brick(brick.id))
+    }
+
+    /// Is an operation just making the brick, or taking it away from its volume?
+    pub fn is_brick_pending(&self, brick: &Brick) -> bool {
+        self.claimants(&Object::Volume(brick.volume))
+            .filter_map(|(operation, _)| self.operation(operation))
+            .any(|operation| operation.makes_or_removes(brick))
+    }
+
+    /// Bricks of a device that a volume uses or is about to use.
+    pub fn used_bricks_of_device(&self, device: DeviceId) -> impl Iterator<Item = &Arc<Brick>> {
+        self.bricks_of_device(device).filter_map(|id| self.brick(id)).filter(|brick| !brick.retired)
+    }
+
+    /// Is the block volume still being created, or already being deleted? Clients do not see it then.
+    pub fn is_block_volume_hidden(&self, block_volume: BlockVolumeId) -> bool {
+        self.claimants(&Object::BlockVolume(block_volume))
+            .filter_map(|(operation, _)| self.operation(operation))
+            .any(|operation| operation.hides_block_volume(block_volume))
+    }
+
+    /// How many bricks live in the thin pool of `brick`, itself included: more than one after a clone.
+    pub fn bricks_in_pool_of(&self, brick: &Brick) -> u32 {
+        self.index.pool_bricks.get(&(brick.device, brick.pool_key())).copied().unwrap_or(0)
     }
 
     /// Storage host names of all nodes of a cluster in the order of node ids: what clients mount from.
@@ -161,8 +236,18 @@ impl Inventory {
         self.index.finished_jobs.len()
     }
 
+    /// How many requests with an `Idempotency-Key` are remembered.
+    pub fn keyed_requests_count(&self) -> usize {
+        self.index.keyed_requests.len()
+    }
+
+    /// Requests with an `Idempotency-Key`, the oldest at the front.
+    pub fn keyed_requests_by_time(&self) -> impl Iterator<Item = (Timestamp, RequestKeyId)> {
+        self.index.keyed_requests.iter().copied()
+    }
+
     /// Finished jobs, those that ended first at the front.
-    pub fn finished_jobs(&self) -> impl Iterator<Item = (Timestamp, QueueId)> {
+    pub fn finished_jobs(&self) -> impl DoubleEndedIterator<Item = (Timestamp, QueueId)> {
         self.index.finished_jobs.iter().copied()
     }
 }

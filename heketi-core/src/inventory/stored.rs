@@ -4,7 +4,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::change::{Key, Record};
-use crate::id::{BrickId, ClusterId, DeviceId, HostKeyId, NodeId, OperationId, QueueId, VolumeId};
+use crate::id::{
+    BlockVolumeId, BrickId, ClusterId, DeviceId, HostKeyId, NodeId, OperationId, OriginId, QueueId, RequestKeyId,
+    VolumeId,
+};
 
 /// The version of stored records this program writes.
 const VERSION: u32 = 1;
@@ -53,9 +56,12 @@ pub fn encode_key(key: Key) -> [u8; 17] {
         Key::Device(id) => (b'd', id.bytes()),
         Key::Volume(id) => (b'v', id.bytes()),
         Key::Brick(id) => (b'b', id.bytes()),
+        Key::BlockVolume(id) => (b'l', id.bytes()),
         Key::Operation(id) => (b'o', id.bytes()),
         Key::Job(id) => (b'j', id.bytes()),
         Key::HostKey(id) => (b'k', id.bytes()),
+        Key::KeyedRequest(id) => (b'i', id.bytes()),
+        Key::Origin(id) => (b'r', id.bytes()),
     };
     let mut bytes = [0; 17];
     let (first, rest) = bytes.split_at_mut(1);
@@ -78,9 +84,12 @@ pub fn decode_key(bytes: &[u8]) -> Result<Key, StoredError> {
         b'd' => Key::Device(DeviceId::from_bytes(id)),
         b'v' => Key::Volume(VolumeId::from_bytes(id)),
         b'b' => Key::Brick(BrickId::from_bytes(id)),
+        b'l' => Key::BlockVolume(BlockVolumeId::from_bytes(id)),
         b'o' => Key::Operation(OperationId::from_bytes(id)),
         b'j' => Key::Job(QueueId::from_bytes(id)),
         b'k' => Key::HostKey(HostKeyId::from_bytes(id)),
+        b'i' => Key::KeyedRequest(RequestKeyId::from_bytes(id)),
+        b'r' => Key::Origin(OriginId::from_bytes(id)),
         _ => return Err(damaged()),
     })
 }
@@ -98,9 +107,12 @@ pub fn encode_record(record: &Record) -> Vec<u8> {
         Record::Device(record) => write(record),
         Record::Volume(record) => write(record),
         Record::Brick(record) => write(record),
+        Record::BlockVolume(record) => write(record),
         Record::Operation(record) => write(record),
         Record::Job(record) => write(record),
         Record::HostKey(record) => write(record),
+        Record::KeyedRequest(record) => write(record),
+        Record::Origin(record) => write(record),
     }
 }
 
@@ -124,9 +136,12 @@ pub fn decode_record(key: Key, bytes: &[u8]) -> Result<Record, StoredError> {
         Key::Device(_) => Record::Device(read(key, bytes)?),
         Key::Volume(_) => Record::Volume(read(key, bytes)?),
         Key::Brick(_) => Record::Brick(read(key, bytes)?),
+        Key::BlockVolume(_) => Record::BlockVolume(read(key, bytes)?),
         Key::Operation(_) => Record::Operation(read(key, bytes)?),
         Key::Job(_) => Record::Job(read(key, bytes)?),
         Key::HostKey(_) => Record::HostKey(read(key, bytes)?),
+        Key::KeyedRequest(_) => Record::KeyedRequest(read(key, bytes)?),
+        Key::Origin(_) => Record::Origin(read(key, bytes)?),
     };
     if record.key() == key {
         Ok(record)

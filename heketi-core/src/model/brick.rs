@@ -60,6 +60,19 @@ pub struct Brick {
     /// Brick directory where it does not follow from the ids.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// Its volume uses it no more, but its node could not be told to destroy it yet. Its space is in use until
+    /// then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub retired: bool,
+}
+
+/// Names a thin pool on its device. A clone's bricks live in the thin pools of the volume it was made of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum PoolKey {
+    /// `tp_<brick id>`.
+    OfBrick(BrickId),
+    /// Any other name.
+    Named(Box<str>),
 }
 
 /// Mount point of a brick by the naming rule.
@@ -68,7 +81,28 @@ pub fn brick_mount_point(device: DeviceId, brick: BrickId) -> String {
 }
 
 impl Brick {
-    /// What the device is charged: thin pool and its metadata.
+    /// Name of the thin pool.
+    pub fn thin_pool_name(&self) -> String {
+        self.thin_pool.clone().unwrap_or_else(|| format!("tp_{}", self.id))
+    }
+
+    /// Name of the logical volume.
+    pub fn logical_volume_name(&self) -> String {
+        self.logical_volume.clone().unwrap_or_else(|| format!("brick_{}", self.id))
+    }
+
+    /// The thin pool, for accounting: bricks with equal keys on one device share it.
+    pub(crate) fn pool_key(&self) -> PoolKey {
+        match &self.thin_pool {
+            None => PoolKey::OfBrick(self.id),
+            Some(name) => match name.strip_prefix("tp_").and_then(|id| id.parse().ok()) {
+                Some(id) => PoolKey::OfBrick(id),
+                None => PoolKey::Named(name.as_str().into()),
+            },
+        }
+    }
+
+    /// What the device is charged: thin pool and its metadata. Bricks that share a thin pool are charged once.
     pub fn charge(&self) -> Kib {
         self.pool_size + self.metadata_size
     }
@@ -90,8 +124,8 @@ impl Brick {
     pub fn spec(&self, gid: i64) -> BrickSpec {
         BrickSpec {
             volume_group: volume_group_name(self.device),
-            thin_pool: self.thin_pool.clone().unwrap_or_else(|| format!("tp_{}", self.id)),
-            logical_volume: self.logical_volume.clone().unwrap_or_else(|| format!("brick_{}", self.id)),
+            thin_pool: self.thin_pool_name(),
+            logical_volume: self.logical_volume_name(),
             mount_point: self.mount_point(),
             size: self.size,
             pool_size: self.pool_size,

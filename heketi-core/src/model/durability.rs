@@ -43,6 +43,17 @@ impl Durability {
         }
     }
 
+    /// How many other bricks of its set must be up and healed before one may be replaced; none where nothing
+    /// else holds its files (core section 2.3 of heketi v10's behaviour).
+    pub const fn peers_needed(&self) -> Option<u32> {
+        match *self {
+            Self::None => None,
+            Self::Replicate { replica: 0..3 } => Some(1),
+            Self::Replicate { replica } => Some(replica / 2 + 1),
+            Self::Disperse { data, .. } => Some(data),
+        }
+    }
+
     /// Sets that one `add-brick` command takes, so that its line stays short (heketi v10's batches).
     pub const fn sets_per_add(&self) -> usize {
         match self {

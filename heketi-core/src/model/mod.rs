@@ -4,6 +4,8 @@
 //! volume); the way back is an index of the [`crate::inventory::Inventory`]. Links can therefore not
 //! disagree.
 
+mod block_hosting;
+mod block_volume;
 mod brick;
 mod cluster;
 mod device;
@@ -11,9 +13,13 @@ mod durability;
 mod host_key;
 mod node;
 mod options;
+mod origin;
+mod secret;
 mod tags;
 mod volume;
 
+pub use block_volume::BlockVolume;
+pub(crate) use brick::PoolKey;
 pub use brick::{Brick, BrickFormat, SetPosition, brick_mount_point};
 pub use cluster::Cluster;
 pub use device::{DEFAULT_EXTENT, Device, volume_group_name};
@@ -21,5 +27,7 @@ pub use durability::Durability;
 pub use host_key::HostKey;
 pub use node::{HostNames, Node};
 pub use options::{OptionError, TagRule, VolumeOptions, ZoneChecking};
-pub use tags::{EntryState, Tags, effective_tags};
-pub use volume::{Snapshot, Volume};
+pub use origin::{BlockVolumeOrigin, Origin, OriginOf, VolumeOrigin};
+pub use secret::Secret;
+pub use tags::{ArbiterUse, EntryState, Tags, effective_tags};
+pub use volume::{BlockHosting, BlockRestriction, Snapshot, Volume};

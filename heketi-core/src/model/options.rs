@@ -1,6 +1,7 @@
 //! The gluster volume options heketi itself reads.
 
-use super::Tags;
+use super::{Durability, Tags};
+use crate::units::Kib;
 
 /// Must the bricks of a set stand in different zones?
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -26,6 +27,9 @@ pub enum OptionError {
     /// The rule of `user.heketi.device-tag-match` is not `<name>=<value>` or `<name>!=<value>`.
     #[error("Invalid tag matching rule: Invalid tag match rule: {0}")]
     TagRule(String),
+    /// gluster knows arbiter bricks with three replicas only.
+    #[error("Option user.heketi.arbiter needs durability replicate 3, it cannot be used with {0}")]
+    Arbiter(Durability),
 }
 
 /// One rule a device's effective tags must meet.
@@ -40,28 +44,22 @@ pub struct TagRule {
 }
 
 impl TagRule {
-    /// Reads `<name>=<value>` or `<name>!=<value>`; the last operator splits.
+    /// Reads `<name>=<value>` or `<name>!=<value>`; the last operator that leaves a good name and value splits.
     ///
     /// Names and values take the characters of heketi v10's rule: letters, digits and ``./:;<=>?@[\]^_``.
     ///
     /// # Errors
     /// [`OptionError::TagRule`] when the text has no operator, an empty side or another character.
     pub fn parse(text: &str) -> Result<Self, OptionError> {
-        let bad = || OptionError::TagRule(text.to_owned());
-        // The operator is the last `=` with something after it, so a value may end in `=`.
-        let before_last = text.char_indices().next_back().map_or("", |(end, _)| text.get(..end).unwrap_or(""));
-        let operator = before_last.rfind('=').ok_or_else(bad)?;
-        let (left, value) = (text.get(..operator).unwrap_or(""), text.get(operator + 1..).unwrap_or(""));
-        let (name, equal) = match left.strip_suffix('!') {
-            Some(name) => (name, false),
-            None => (left, true),
-        };
         let allowed = |c: char| c.is_ascii_lowercase() || ('.'..='_').contains(&c);
         let good = |part: &str| !part.is_empty() && part.chars().all(allowed);
-        if !good(name) || !good(value) {
-            return Err(bad());
-        }
-        Ok(Self { name: name.to_owned(), equal, value: value.to_owned() })
+        let split = |(operator, _)| {
+            let (left, value) = (text.get(..operator)?, text.get(operator + 1..)?);
+            let (name, equal) = left.strip_suffix('!').map_or((left, true), |name| (name, false));
+            let rule = || Self { name: name.to_owned(), equal, value: value.to_owned() };
+            (good(name) && good(value)).then(rule)
+        };
+        text.rmatch_indices('=').find_map(split).ok_or_else(|| OptionError::TagRule(text.to_owned()))
     }
 
     /// Do these tags meet the rule?
@@ -96,6 +94,14 @@ impl<'a> VolumeOptions<'a> {
         })
     }
 
+    /// `user.heketi.average-file-size` in KiB; the server's default where it is 0 or cannot be read.
+    pub fn average_file_size(&self, default: Kib) -> Kib {
+        let text = self.get("user.heketi.average-file-size").unwrap_or("");
+        let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let size = digits.and_then(|text| text.parse().ok());
+        size.filter(|size| *size != 0).map_or(default, Kib)
+    }
+
     /// `user.heketi.zone-checking`, else the server's default.
     pub fn zone_checking(&self, default: ZoneChecking) -> ZoneChecking {
         match self.get("user.heketi.zone-checking") {
@@ -112,9 +118,29 @@ impl<'a> VolumeOptions<'a> {
         self.get("user.heketi.device-tag-match").map(TagRule::parse).transpose()
     }
 
-    /// `user.heketi.arbiter`: one of `1 t T true TRUE True`.
+    /// `user.heketi.arbiter`: the last brick of each set holds names and attributes only. It means yes with one
+    /// of `1 t T true TRUE True`.
     pub fn arbiter(&self) -> bool {
         self.get("user.heketi.arbiter").is_some_and(|text| ["1", "t", "T", "true", "TRUE", "True"].contains(&text))
+    }
+
+    /// Do these options give the sets of a volume of this durability an arbiter brick? gluster knows arbiters
+    /// with replica 3 only; heketi v10 may have left the option on others.
+    pub fn arbiter_for(&self, durability: Durability) -> bool {
+        self.arbiter() && durability == Durability::Replicate { replica: 3 }
+    }
+
+    /// Do arbiter bricks, if these options ask for them, go with the durability?
+    ///
+    /// # Errors
+    /// [`OptionError::Arbiter`] for anything but three replicas.
+    pub fn check_arbiter(&self, durability: Durability) -> Result<(), OptionError> {
+        if self.arbiter() && !self.arbiter_for(durability) { Err(OptionError::Arbiter(durability)) } else { Ok(()) }
+    }
+
+    /// The average file size that arbiter bricks are sized by; none where sets have none.
+    pub fn arbiter_files(&self, durability: Durability, default: Kib) -> Option<Kib> {
+        self.arbiter_for(durability).then(|| self.average_file_size(default))
     }
 }
 

@@ -15,6 +15,7 @@ pub fn effective_tags(node: &Tags, device: &Tags) -> Tags {
 
 /// Whether a node or device receives new bricks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum EntryState {
     /// It does.
@@ -33,5 +34,43 @@ impl fmt::Display for EntryState {
             Self::Offline => "offline",
             Self::Failed => "failed",
         })
+    }
+}
+
+/// Which bricks of arbiter volumes a device takes: the value of its effective tag `arbiter` (core section 3.6 of
+/// heketi v10's behaviour).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ArbiterUse {
+    /// Arbiter bricks only: `required`.
+    Required,
+    /// Both: `supported`, no tag, or any other value.
+    #[default]
+    Supported,
+    /// Bricks with data only: `disabled`.
+    Disabled,
+}
+
+impl ArbiterUse {
+    /// The first and the last in their order.
+    pub(crate) const FIRST: Self = Self::Required;
+    pub(crate) const LAST: Self = Self::Disabled;
+
+    /// What the tags of a device and its node say; the device's win.
+    pub fn of(node: &Tags, device: &Tags) -> Self {
+        match device.get("arbiter").or_else(|| node.get("arbiter")).map(String::as_str) {
+            Some("required") => Self::Required,
+            Some("disabled") => Self::Disabled,
+            _ => Self::Supported,
+        }
+    }
+
+    /// Does such a device take a brick that is (`true`) or is not (`false`) an arbiter? Only asked for volumes
+    /// with arbiter bricks.
+    pub fn takes(self, arbiter: bool) -> bool {
+        match self {
+            Self::Required => arbiter,
+            Self::Supported => true,
+            Self::Disabled => !arbiter,
+        }
     }
 }

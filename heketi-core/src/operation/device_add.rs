@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::machine::{Context, Event, Turn, failure_texts, nothing_started, on_node, plan, settle};
-use super::{Action, DeviceContents, DeviceReport, Host, Observation, Planned, StepOutcome, Work};
+use super::{Action, DeviceContents, DeviceReport, Host, Machine, Observation, Planned, StepOutcome, Work};
 use crate::error::{Error, ErrorKind};
 use crate::id::{DeviceId, IdSource, NodeId};
 use crate::inventory::{ChangeSet, Claim, Inventory, JobResult, Object};
@@ -84,35 +84,6 @@ impl DeviceAdd {
             bare_is_ours: false,
         });
         Ok(plan(work, ChangeSet::default(), ids, now))
-    }
-
-    pub(super) fn object(&self) -> String {
-        format!("device {}", self.name)
-    }
-
-    pub(super) fn claims(&self) -> Vec<(Object, Claim)> {
-        vec![
-            (Object::Device(self.device), Claim::Exclusive),
-            (Object::DevicePath(self.node, self.name.clone()), Claim::Exclusive),
-            (Object::Node(self.node), Claim::Shared),
-        ]
-    }
-
-    pub(super) fn advance(&mut self, context: &mut Context<'_>, event: Event) -> Result<Turn, Error> {
-        let host = context
-            .inventory
-            .node(self.node)
-            .map(|node| node.host())
-            .ok_or_else(|| Error::internal(format!("operation adds a device to unknown node {}", self.node)))?;
-        match event {
-            Event::Start => {
-                let action = Action::InspectDevice { device: self.name.clone() };
-                Ok(Turn::Run(vec![on_node(host, action)]))
-            }
-            Event::Resume if self.phase == Phase::Inspect => Ok(Turn::Finish(context.failed())),
-            Event::Resume => Ok(self.undo(host)),
-            Event::Outcomes(outcomes) => Ok(self.proceed(context, host, &outcomes)),
-        }
     }
 
     fn undo(&mut self, host: Host) -> Turn {
@@ -243,6 +214,45 @@ impl DeviceAdd {
             extent: report.extent,
         });
         Turn::Finish(JobResult::Done)
+    }
+}
+
+impl Machine for DeviceAdd {
+    fn type_name(&self) -> &'static str {
+        "add-device"
+    }
+
+    fn verbs(&self) -> (&'static str, &'static str) {
+        ("add", "Added")
+    }
+
+    fn object(&self) -> String {
+        format!("device {}", self.name)
+    }
+
+    fn claims(&self) -> Vec<(Object, Claim)> {
+        vec![
+            (Object::Device(self.device), Claim::Exclusive),
+            (Object::DevicePath(self.node, self.name.clone()), Claim::Exclusive),
+            (Object::Node(self.node), Claim::Shared),
+        ]
+    }
+
+    fn advance(&mut self, context: &mut Context<'_>, event: Event) -> Result<Turn, Error> {
+        let host = context
+            .inventory
+            .node(self.node)
+            .map(|node| node.host())
+            .ok_or_else(|| Error::internal(format!("operation adds a device to unknown node {}", self.node)))?;
+        match event {
+            Event::Start => {
+                let action = Action::InspectDevice { device: self.name.clone() };
+                Ok(Turn::Run(vec![on_node(host, action)]))
+            }
+            Event::Resume if self.phase == Phase::Inspect => Ok(Turn::Finish(context.failed())),
+            Event::Resume => Ok(self.undo(host)),
+            Event::Outcomes(outcomes) => Ok(self.proceed(context, host, &outcomes)),
+        }
     }
 }
 

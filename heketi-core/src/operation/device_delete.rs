@@ -2,19 +2,24 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::machine::{Context, Event, Turn, failure_texts, on_node, plan, settle};
-use super::{Action, Certainty, Planned, StepOutcome, Work};
+use super::machine::{Context, Event, Turn, failure_texts, nothing_started, on_node, plan, settle};
+use super::{Action, Certainty, Host, Machine, Planned, StepOutcome, Work};
 use crate::error::{Error, ErrorKind};
 use crate::id::{DeviceId, IdSource};
 use crate::inventory::{ChangeSet, Claim, Inventory, JobResult, Key, Object};
-use crate::model::EntryState;
+use crate::model::{Device, EntryState};
 use crate::units::Timestamp;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Phase {
+    /// Resumed: commands of lost connections end.
     Settle,
     TearDown,
+    /// That failed: is the volume group still there?
+    Look,
+    /// It is gone, so the rest is tried once more.
+    TearDownRest,
 }
 
 /// Gives a disk back.
@@ -31,7 +36,7 @@ impl DeviceDelete {
     ///
     /// # Errors
     /// `NotFound`; `Invalid` unless the device is failed; `Conflict` while it holds bricks or an operation
-    /// works on it.
+    /// works on it. With `force` retired bricks are forgotten together with the device.
     pub fn plan(
         inventory: &Inventory,
         id: DeviceId,
@@ -43,7 +48,9 @@ impl DeviceDelete {
         if device.state != EntryState::Failed {
             return Err(Error::new(ErrorKind::Invalid, format!("device: {id} is not in failed state")));
         }
-        if inventory.bricks_of_device(id).next().is_some() {
+        // Bricks that no volume uses need the device no more, only their node to be told so.
+        let holds_bricks = inventory.used_bricks_of_device(id).next().is_some();
+        if holds_bricks || (!force && inventory.bricks_of_device(id).next().is_some()) {
             let text = format!("Unable to delete device [{id}] because it contains bricks");
             return Err(Error::new(ErrorKind::Conflict, text));
         }
@@ -54,54 +61,85 @@ impl DeviceDelete {
         Ok(plan(work, ChangeSet::default(), ids, now))
     }
 
-    pub(super) fn object(&self) -> String {
+    fn proceed(&mut self, context: &mut Context<'_>, device: &Device, host: Host, outcomes: &[StepOutcome]) -> Turn {
+        let step = |action| Turn::Run(vec![on_node(host.clone(), action)]);
+        match (self.phase, outcomes) {
+            (Phase::Settle, [Ok(_)]) => {
+                self.phase = Phase::TearDown;
+                step(tear_down(device))
+            }
+            (Phase::Settle, _) if !self.force => Turn::Suspend(failure_texts(outcomes)),
+            (Phase::TearDown | Phase::TearDownRest, [Ok(_)]) => self.forget(context),
+            // With `force` nothing that a node answers, or does not, stands in the way.
+            (Phase::Settle | Phase::TearDown | Phase::TearDownRest, _) if self.force => self.forget(context),
+            (Phase::TearDown | Phase::TearDownRest, [Err(failure)]) if failure.certainty != Certainty::Unknown => {
+                let text = format!(
+                    "Failed to delete device {} with id {} on host {}: {}",
+                    device.name, self.device, host.manage, failure.text
+                );
+                context.error.get_or_insert(text);
+                if nothing_started(failure) || self.phase == Phase::TearDownRest {
+                    return Turn::Finish(context.failed());
+                }
+                self.phase = Phase::Look;
+                step(Action::ReadDevice { device: device.name.clone(), volume_group: device.volume_group() })
+            }
+            // Without its volume group the device is of no use to anybody.
+            (Phase::Look, [Err(failure)]) if failure.certainty == Certainty::Failed => {
+                self.phase = Phase::TearDownRest;
+                step(tear_down(device))
+            }
+            (Phase::Look, _) => Turn::Finish(context.failed()),
+            _ => Turn::Suspend(failure_texts(outcomes)),
+        }
+    }
+
+    fn forget(&self, context: &mut Context<'_>) -> Turn {
+        let retired = context.inventory.bricks_of_device(self.device);
+        retired.for_each(|brick| context.changes.delete(Key::Brick(brick)));
+        context.changes.delete(Key::Device(self.device));
+        Turn::Finish(JobResult::Done)
+    }
+}
+
+fn tear_down(device: &Device) -> Action {
+    Action::TearDownDevice {
+        device: device.name.clone(),
+        pv_uuid: device.pv_uuid.clone(),
+        volume_group: device.volume_group(),
+        // By its UUID it is ours even when an earlier try removed the group and no more.
+        bare_too: device.pv_uuid.is_some(),
+    }
+}
+
+impl Machine for DeviceDelete {
+    fn type_name(&self) -> &'static str {
+        "delete-device"
+    }
+
+    fn verbs(&self) -> (&'static str, &'static str) {
+        ("delete", "Deleted")
+    }
+
+    fn object(&self) -> String {
         format!("device {}", self.device)
     }
 
-    pub(super) fn claims(&self) -> Vec<(Object, Claim)> {
+    fn claims(&self) -> Vec<(Object, Claim)> {
         vec![(Object::Device(self.device), Claim::Exclusive)]
     }
 
-    pub(super) fn advance(&mut self, context: &mut Context<'_>, event: Event) -> Result<Turn, Error> {
+    fn advance(&mut self, context: &mut Context<'_>, event: Event) -> Result<Turn, Error> {
         let unknown = || Error::internal(format!("operation deletes device {}, which is not known", self.device));
-        let device = context.inventory.device(self.device).ok_or_else(unknown)?;
+        let device = context.inventory.device(self.device).cloned().ok_or_else(unknown)?;
         let host = context.inventory.node(device.node).ok_or_else(unknown)?.host();
-        let tear_down = Action::TearDownDevice {
-            device: device.name.clone(),
-            pv_uuid: device.pv_uuid.clone(),
-            volume_group: device.volume_group(),
-            // By its UUID it is ours even when an earlier try removed the group and no more.
-            bare_too: device.pv_uuid.is_some(),
-        };
         match event {
-            Event::Start => Ok(Turn::Run(vec![on_node(host, tear_down)])),
+            Event::Start => Ok(Turn::Run(vec![on_node(host, tear_down(&device))])),
             Event::Resume => {
                 self.phase = Phase::Settle;
                 Ok(Turn::Run(settle([host])))
             }
-            Event::Outcomes(outcomes) => match (self.phase, outcomes.as_slice()) {
-                (Phase::Settle, [Ok(_)]) => {
-                    self.phase = Phase::TearDown;
-                    Ok(Turn::Run(vec![on_node(host, tear_down)]))
-                }
-                (Phase::Settle, _) if !self.force => Ok(Turn::Suspend(failure_texts(&outcomes))),
-                _ => Ok(self.finish(context, &device.name, &host.manage, &outcomes)),
-            },
+            Event::Outcomes(outcomes) => Ok(self.proceed(context, &device, host, &outcomes)),
         }
-    }
-
-    fn finish(&self, context: &mut Context<'_>, name: &str, host: &str, outcomes: &[StepOutcome]) -> Turn {
-        match outcomes {
-            [Ok(_)] => {}
-            _ if self.force => {}
-            [Err(failure)] if failure.certainty != Certainty::Unknown => {
-                let text =
-                    format!("Failed to delete device {name} with id {} on host {host}: {}", self.device, failure.text);
-                return Turn::Finish(JobResult::Failed(text));
-            }
-            _ => return Turn::Suspend(failure_texts(outcomes)),
-        }
-        context.changes.delete(Key::Device(self.device));
-        Turn::Finish(JobResult::Done)
     }
 }

@@ -1,10 +1,12 @@
 //! What all operations share: events in, changes and stages out.
 
-use super::step::{Action, Certainty, FailureKind, Host, Step, StepFailure, StepOutcome};
-use super::{Operation, OperationStatus, Planned, Work};
+use super::{
+    Action, Certainty, FailureKind, Host, Operation, OperationStatus, Planned, Step, StepFailure, StepOutcome, Work,
+};
 use crate::error::Error;
-use crate::id::{ClusterId, IdSource, NodeId, OperationId, QueueId};
-use crate::inventory::{ChangeSet, Claim, Inventory, Job, JobResult, Key, Object};
+use crate::id::{ClusterId, IdSource, NodeId, OperationId, OriginId, QueueId};
+use crate::inventory::{Change, ChangeSet, Claim, Inventory, Job, JobResult, Key, Object};
+use crate::placement::{Facts, Policy};
 use crate::units::Timestamp;
 
 /// What happened to an operation.
@@ -48,9 +50,24 @@ pub(super) enum Turn {
     Suspend(String),
 }
 
+/// What an operation may use besides the state while it goes on.
+pub struct Environment<'a> {
+    /// New ids.
+    pub ids: &'a mut dyn IdSource,
+    /// The time.
+    pub now: Timestamp,
+    /// Limits and defaults of the server.
+    pub policy: &'a Policy,
+    /// What is known about nodes and is not in the state.
+    pub facts: &'a Facts,
+}
+
 /// What a state machine works with.
 pub(super) struct Context<'a> {
     pub inventory: &'a Inventory,
+    /// The operation that goes on.
+    pub operation: OperationId,
+    pub environment: Environment<'a>,
     pub changes: ChangeSet,
     /// The first error of the operation.
     pub error: Option<String>,
@@ -64,6 +81,19 @@ impl Context<'_> {
             self.error.get_or_insert_with(|| failure.text.clone());
         }
         failure.is_some()
+    }
+
+    /// The state with the changes this turn made so far.
+    pub fn so_far(&self) -> Result<Inventory, Error> {
+        let mut inventory = self.inventory.clone();
+        inventory.apply(&self.changes).map_err(|error| Error::internal(error.to_string()))?;
+        Ok(inventory)
+    }
+
+    /// Does another operation stand in the way of claiming `object` like this?
+    pub fn is_claimed(&self, object: &Object, claim: Claim) -> bool {
+        let others = self.inventory.claimants(object).filter(|(operation, _)| *operation != self.operation);
+        others.into_iter().any(|(_, held)| claim == Claim::Exclusive || held == Claim::Exclusive)
     }
 
     /// The result of an operation that was undone.
@@ -116,9 +146,18 @@ pub(super) fn peers_have_settled(outcomes: &[StepOutcome]) -> bool {
 }
 
 /// The nodes of a cluster as hosts, `first` before the others, then by id. A node that is being deleted may
-/// have left the trusted pool already, and would answer for a pool of its own: it is none of them.
+/// have left the trusted pool already, and one that is taken back may not be in it yet: they would answer for a pool
+/// of their own, and are none of them.
 pub(super) fn cluster_hosts(inventory: &Inventory, cluster: ClusterId, first: Option<NodeId>) -> Vec<Host> {
-    let stays = |id: &NodeId| inventory.conflict(&Object::Node(*id), Claim::Shared).is_none();
+    let is_apart = |(id, claim): (OperationId, Claim)| {
+        inventory.operation(id).is_some_and(|operation| match operation.work {
+            Work::NodeDelete(_) => true,
+            // While it is healed, it is a member again.
+            Work::NodeReplace(_) => claim == Claim::Closed,
+            _ => false,
+        })
+    };
+    let stays = |id: &NodeId| !inventory.claimants(&Object::Node(*id)).any(is_apart);
     let nodes = inventory.nodes_of_cluster(cluster).filter(stays).filter_map(|id| inventory.node(id));
     let mut hosts: Vec<Host> = nodes.map(|node| node.host()).collect();
     hosts.sort_by_key(|host| (Some(host.node) != first, host.node));
@@ -130,8 +169,9 @@ pub(super) fn plan(work: Work, mut changes: ChangeSet, ids: &mut dyn IdSource, n
     let operation = OperationId::new(ids);
     let queue = QueueId::new(ids);
     let status = OperationStatus::New;
-    changes.put_operation(Operation { id: operation, queue, created: now, status, error: None, work });
-    changes.put_job(Job { id: queue, operation: Some(operation), result: None, time: now });
+    let record = Operation { id: operation, queue, created: now, status, error: None, work };
+    changes.put_job(Job::of(&record));
+    changes.put_operation(record);
     Planned { operation, queue, changes }
 }
 
@@ -143,7 +183,7 @@ pub fn finished_job(
     now: Timestamp,
 ) -> (QueueId, ChangeSet) {
     let id = QueueId::new(ids);
-    changes.put_job(Job { id, operation: None, result: Some(result), time: now });
+    changes.put_job(Job::without_operation(id, Some(result), now));
     (id, changes)
 }
 
@@ -151,7 +191,13 @@ pub fn finished_job(
 ///
 /// # Errors
 /// [`Error`] of kind `NotFound` when the operation is over, `Internal` when the state contradicts it.
-pub fn advance(inventory: &Inventory, id: OperationId, event: Event, now: Timestamp) -> Result<Advance, Error> {
+pub fn advance<'a>(
+    inventory: &'a Inventory,
+    id: OperationId,
+    event: Event,
+    environment: Environment<'a>,
+) -> Result<Advance, Error> {
+    let now = environment.now;
     let stored = inventory.operation(id).ok_or_else(Error::not_found)?;
     let mut operation = Operation::clone(stored);
     if let Event::Outcomes(outcomes) = &event
@@ -160,16 +206,9 @@ pub fn advance(inventory: &Inventory, id: OperationId, event: Event, now: Timest
         let why = "the server is shutting down".to_owned();
         return Ok(Advance { changes: ChangeSet::default(), next: Next::Suspended(why) });
     }
-    let mut context = Context { inventory, changes: ChangeSet::default(), error: operation.error.take() };
-    let turn = match &mut operation.work {
-        Work::NodeAdd(work) => work.advance(&mut context, event),
-        Work::NodeDelete(work) => work.advance(&mut context, event),
-        Work::DeviceAdd(work) => work.advance(&mut context, event),
-        Work::DeviceDelete(work) => work.advance(&mut context, event),
-        Work::VolumeCreate(work) => work.advance(&mut context, event),
-        Work::VolumeExpand(work) => work.advance(&mut context, event),
-        Work::VolumeDelete(work) => work.advance(&mut context, event),
-    }?;
+    let (changes, error) = (ChangeSet::default(), operation.error.take());
+    let mut context = Context { inventory, operation: id, environment, changes, error };
+    let turn = operation.work.machine_mut().advance(&mut context, event)?;
     operation.error = context.error;
     let mut changes = context.changes;
     let next = match turn {
@@ -182,19 +221,19 @@ pub fn advance(inventory: &Inventory, id: OperationId, event: Event, now: Timest
         }
         Turn::Finish(result) => {
             changes.delete(Key::Operation(id));
-            // A client that collected the answer of a suspended operation is not told again.
-            if inventory.job(operation.queue).is_some() {
-                changes.put_job(Job { id: operation.queue, operation: None, result: Some(result), time: now });
+            // A client that collected the answer of a suspended operation is not told again; history is.
+            if let Some(job) = inventory.job(operation.queue) {
+                changes.put_job(Job { operation: None, result: Some(result), time: now, ..Job::clone(job) });
             }
-            prune_jobs(inventory, &mut changes, now);
+            forget_origins(inventory, &mut changes);
             Next::Finished
         }
         Turn::Suspend(why) => {
             operation.status = OperationStatus::Failed;
             let text = operation.error.get_or_insert_with(|| why.clone()).clone();
             let result = Some(JobResult::Failed(text));
-            if inventory.job(operation.queue).is_some_and(|job| job.result.is_none()) {
-                changes.put_job(Job { id: operation.queue, operation: Some(id), result, time: now });
+            if let Some(job) = inventory.job(operation.queue).filter(|job| job.result.is_none()) {
+                changes.put_job(Job { result, time: now, ..Job::clone(job) });
             }
             changes.put_operation(operation);
             Next::Suspended(why)
@@ -203,21 +242,15 @@ pub fn advance(inventory: &Inventory, id: OperationId, event: Event, now: Timest
     Ok(Advance { changes, next })
 }
 
-/// Finished jobs are kept this long, in seconds, and at most this many of them.
-const JOBS_KEPT: (u64, usize) = (24 * 3600, 10_000);
-
-fn prune_jobs(inventory: &Inventory, changes: &mut ChangeSet, now: Timestamp) {
-    let too_many = (inventory.finished_jobs_count() + 1).saturating_sub(JOBS_KEPT.1);
-    let old = inventory
-        .finished_jobs()
-        .enumerate()
-        .take_while(|(i, (ended, _))| *i < too_many || ended.0.saturating_add(JOBS_KEPT.0) < now.0)
-        .map(|(_, (_, id))| id)
-        // The job of a suspended operation lives as long as the operation.
-        .filter(|id| inventory.job(*id).is_some_and(|job| job.operation.is_none()))
-        // A change set stays small enough for one commit of any store.
-        .take(20);
-    old.for_each(|id| changes.delete(Key::Job(id)));
+/// What heketi v10 had recorded of a volume goes with the volume.
+fn forget_origins(inventory: &Inventory, changes: &mut ChangeSet) {
+    let gone = changes.iter().filter_map(|change| match change {
+        Change::Delete(Key::Volume(id)) => Some(OriginId::from_bytes(*id.bytes())),
+        Change::Delete(Key::BlockVolume(id)) => Some(OriginId::from_bytes(*id.bytes())),
+        _ => None,
+    });
+    let known: Vec<OriginId> = gone.filter(|id| inventory.origin(*id).is_some()).collect();
+    known.into_iter().for_each(|id| changes.delete(Key::Origin(id)));
 }
 
 /// Marks an operation as left over by a server that ended.

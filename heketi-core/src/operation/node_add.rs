@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::machine::{
     Context, Event, Turn, cluster_hosts, failure_texts, in_cluster, nothing_started, peers_have_settled, plan, settle,
 };
-use super::{Action, Certainty, Observation, Planned, StepOutcome, Work};
+use super::{Action, Certainty, Machine, Observation, Planned, StepOutcome, Work};
 use crate::error::{Error, ErrorKind};
 use crate::id::{ClusterId, IdSource, NodeId};
 use crate::inventory::{ChangeSet, Claim, Inventory, JobResult, Object};
@@ -99,18 +99,6 @@ impl NodeAdd {
         Ok(plan(work, ChangeSet::default(), ids, now))
     }
 
-    pub(super) fn object(&self) -> String {
-        format!("node {}", self.node.manage_host())
-    }
-
-    pub(super) fn claims(&self) -> Vec<(Object, Claim)> {
-        let hosts = self.node.hostnames.all().map(|host| (Object::HostName(host.to_owned()), Claim::Exclusive));
-        let mut claims: Vec<_> = hosts.collect();
-        claims.push((Object::Node(self.node.id), Claim::Exclusive));
-        claims.push((Object::Cluster(self.node.cluster), Claim::Shared));
-        claims
-    }
-
     fn step(&self, context: &Context<'_>, action: Action) -> Turn {
         let hosts = cluster_hosts(context.inventory, self.node.cluster, None);
         Turn::Run(vec![in_cluster(self.node.cluster, hosts, action)])
@@ -118,17 +106,6 @@ impl NodeAdd {
 
     fn storage(&self) -> String {
         self.node.storage_host().to_owned()
-    }
-
-    pub(super) fn advance(&mut self, context: &mut Context<'_>, event: Event) -> Result<Turn, Error> {
-        let members = context.inventory.nodes_of_cluster(self.node.cluster).next().is_some();
-        match event {
-            Event::Start if !members => Ok(self.accept(context)),
-            Event::Start => Ok(self.step(context, Action::ListPeers)),
-            Event::Resume if self.phase == Phase::Inspect => Ok(Turn::Finish(context.failed())),
-            Event::Resume => Ok(self.undo(context)),
-            Event::Outcomes(outcomes) => Ok(self.proceed(context, &outcomes)),
-        }
     }
 
     fn accept(&self, context: &mut Context<'_>) -> Turn {
@@ -179,6 +156,39 @@ impl NodeAdd {
                 Turn::Finish(context.failed())
             }
             (Phase::UndoSettle | Phase::UndoDetach, _) => Turn::Suspend(failure_texts(outcomes)),
+        }
+    }
+}
+
+impl Machine for NodeAdd {
+    fn type_name(&self) -> &'static str {
+        "add-node"
+    }
+
+    fn verbs(&self) -> (&'static str, &'static str) {
+        ("add", "Added")
+    }
+
+    fn object(&self) -> String {
+        format!("node {}", self.node.manage_host())
+    }
+
+    fn claims(&self) -> Vec<(Object, Claim)> {
+        let hosts = self.node.hostnames.all().map(|host| (Object::HostName(host.to_owned()), Claim::Exclusive));
+        let mut claims: Vec<_> = hosts.collect();
+        claims.push((Object::Node(self.node.id), Claim::Exclusive));
+        claims.push((Object::Cluster(self.node.cluster), Claim::Shared));
+        claims
+    }
+
+    fn advance(&mut self, context: &mut Context<'_>, event: Event) -> Result<Turn, Error> {
+        let members = context.inventory.nodes_of_cluster(self.node.cluster).next().is_some();
+        match event {
+            Event::Start if !members => Ok(self.accept(context)),
+            Event::Start => Ok(self.step(context, Action::ListPeers)),
+            Event::Resume if self.phase == Phase::Inspect => Ok(Turn::Finish(context.failed())),
+            Event::Resume => Ok(self.undo(context)),
+            Event::Outcomes(outcomes) => Ok(self.proceed(context, &outcomes)),
         }
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::machine::{
     Context, Event, Turn, cluster_hosts, failure_texts, in_cluster, nothing_started, peers_have_settled, plan, settle,
 };
-use super::{Action, Certainty, Host, Observation, Planned, StepOutcome, Work};
+use super::{Action, Certainty, Host, Machine, Observation, Planned, StepOutcome, Work};
 use crate::error::{Error, ErrorKind};
 use crate::id::{IdSource, NodeId};
 use crate::inventory::{ChangeSet, Claim, Inventory, JobResult, Key, Object};
@@ -55,31 +55,6 @@ impl NodeDelete {
         }
         let work = Self { node: id, phase: Phase::Detach, tries: 0, begun: false };
         Ok(plan(Work::NodeDelete(work), ChangeSet::default(), ids, now))
-    }
-
-    pub(super) fn object(&self) -> String {
-        format!("node {}", self.node)
-    }
-
-    pub(super) fn claims(&self) -> Vec<(Object, Claim)> {
-        vec![(Object::Node(self.node), Claim::Exclusive)]
-    }
-
-    pub(super) fn advance(&mut self, context: &mut Context<'_>, event: Event) -> Result<Turn, Error> {
-        let node =
-            context.inventory.node(self.node).cloned().ok_or_else(|| {
-                Error::internal(format!("operation deletes node {}, which does not exist", self.node))
-            })?;
-        match event {
-            Event::Start => Ok(self.detach(context, &node)),
-            Event::Resume => {
-                self.begun = true;
-                self.phase = Phase::Settle;
-                let others = self.others(context, &node);
-                Ok(if others.is_empty() { self.forget(context) } else { Turn::Run(settle(others)) })
-            }
-            Event::Outcomes(outcomes) => Ok(self.proceed(context, &node, &outcomes)),
-        }
     }
 
     fn detach(&mut self, context: &mut Context<'_>, node: &Node) -> Turn {
@@ -139,5 +114,40 @@ impl NodeDelete {
     fn forget(&self, context: &mut Context<'_>) -> Turn {
         context.changes.delete(Key::Node(self.node));
         Turn::Finish(JobResult::Done)
+    }
+}
+
+impl Machine for NodeDelete {
+    fn type_name(&self) -> &'static str {
+        "delete-node"
+    }
+
+    fn verbs(&self) -> (&'static str, &'static str) {
+        ("delete", "Deleted")
+    }
+
+    fn object(&self) -> String {
+        format!("node {}", self.node)
+    }
+
+    fn claims(&self) -> Vec<(Object, Claim)> {
+        vec![(Object::Node(self.node), Claim::Exclusive)]
+    }
+
+    fn advance(&mut self, context: &mut Context<'_>, event: Event) -> Result<Turn, Error> {
+        let node =
+            context.inventory.node(self.node).cloned().ok_or_else(|| {
+                Error::internal(format!("operation deletes node {}, which does not exist", self.node))
+            })?;
+        match event {
+            Event::Start => Ok(self.detach(context, &node)),
+            Event::Resume => {
+                self.begun = true;
+                self.phase = Phase::Settle;
+                let others = self.others(context, &node);
+                Ok(if others.is_empty() { self.forget(context) } else { Turn::Run(settle(others)) })
+            }
+            Event::Outcomes(outcomes) => Ok(self.proceed(context, &node, &outcomes)),
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::machine::{Context, failure_texts, on_node, settle};
 use super::{Action, GlusterBrick, GlusterVolume, Host, Observation, Step, StepOutcome};
 use crate::error::Error;
+use crate::id::{BrickId, DeviceId};
 use crate::inventory::{Inventory, Key};
 use crate::model::{Brick, Volume};
 
@@ -45,6 +46,17 @@ impl Bricks {
     /// The node of the first brick.
     pub fn first_node(&self) -> Option<crate::id::NodeId> {
         self.0.first().map(|(_, host)| host.node)
+    }
+
+    /// The devices of the bricks whose steps, one for each brick, failed.
+    pub fn failed_devices(&self, outcomes: &[StepOutcome]) -> BTreeSet<DeviceId> {
+        let failed = self.0.iter().zip(outcomes).filter(|(_, outcome)| outcome.is_err());
+        failed.map(|((brick, _), _)| brick.device).collect()
+    }
+
+    /// The devices they stand on.
+    pub fn devices(&self) -> BTreeSet<DeviceId> {
+        self.0.iter().map(|(brick, _)| brick.device).collect()
     }
 
     /// One step for each brick that creates it.
@@ -97,30 +109,66 @@ impl Bricks {
         View { named, listed, holders }
     }
 
-    /// Forgets the bricks that are gone for good, so that their space is free again. Returns whether all are,
-    /// or why not.
+    /// The bricks with their nodes.
+    pub fn iter(&self) -> impl Iterator<Item = (&Brick, &Host)> {
+        self.0.iter().map(|(brick, host)| (&**brick, host))
+    }
+
+    /// Forgets the bricks that are gone for good, so that their space is free again: that of a thin pool with
+    /// its last brick. Returns whether all are, or why not.
     pub fn forget_destroyed(&self, context: &mut Context<'_>, outcomes: &[StepOutcome]) -> Result<(), String> {
-        let mut shared = Vec::new();
-        for ((brick, host), outcome) in self.0.iter().zip(outcomes) {
-            match outcome {
-                Ok(Observation::BrickDestroyed { pool_removed: true }) => context.changes.delete(Key::Brick(brick.id)),
-                Ok(_) => shared.push(format!(
-                    "the thin pool of brick {} on {} still holds another logical volume",
-                    brick.id, host.manage
-                )),
-                Err(_) => {}
+        let kept = self.kept(context.inventory, outcomes);
+        for ((brick, _), outcome) in self.0.iter().zip(outcomes) {
+            if outcome.is_ok() && !kept.contains_key(&brick.id) {
+                context.changes.delete(Key::Brick(brick.id));
             }
         }
         let texts = failure_texts(outcomes);
-        match (texts.is_empty(), shared.is_empty(), outcomes.len() == self.0.len()) {
+        match (texts.is_empty(), kept.is_empty(), outcomes.len() == self.0.len()) {
             (true, true, true) => Ok(()),
             (false, ..) => Err(texts),
-            _ => Err(shared.join("\n")),
+            _ => Err(kept.into_values().collect::<Vec<_>>().join("\n")),
         }
+    }
+
+    /// Did some destroyed brick leave its thin pool behind, though no other brick is known to live in it? An
+    /// operation that ends at the same moment may just have taken its brick out of that pool.
+    pub fn left_pools(&self, inventory: &Inventory, outcomes: &[StepOutcome]) -> bool {
+        !self.kept(inventory, outcomes).is_empty()
+    }
+
+    /// Destroyed bricks whose thin pools stayed without another brick's being the reason.
+    fn kept(&self, inventory: &Inventory, outcomes: &[StepOutcome]) -> BTreeMap<BrickId, String> {
+        let mut pools: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for ((brick, host), outcome) in self.0.iter().zip(outcomes) {
+            pools.entry((brick.device, brick.pool_key())).or_default().push((brick, host, outcome));
+        }
+        let mut kept = BTreeMap::new();
+        for bricks in pools.into_values() {
+            let pool_gone =
+                |outcome: &StepOutcome| matches!(outcome, Ok(Observation::BrickDestroyed { pool_removed: true }));
+            let known = bricks.first().map_or(0, |(brick, ..)| inventory.bricks_in_pool_of(brick));
+            // Of bricks in one pool that go together, the last takes the pool along.
+            let explained = known as usize > bricks.len()
+                || bricks.iter().any(|(.., outcome)| pool_gone(outcome) || outcome.is_err());
+            if explained {
+                continue;
+            }
+            kept.extend(bricks.into_iter().map(|(brick, host, _)| {
+                let pool = brick.thin_pool_name();
+                let text = format!(
+                    "thin pool {pool} of brick {} on {} still holds another logical volume",
+                    brick.id, host.manage
+                );
+                (brick.id, text)
+            }));
+        }
+        kept
     }
 }
 
-fn gluster_brick(brick: &Brick, host: &Host) -> GlusterBrick {
+/// A brick in gluster's words.
+pub(super) fn gluster_brick(brick: &Brick, host: &Host) -> GlusterBrick {
     GlusterBrick { host: host.storage.clone(), path: brick.brick_directory() }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::machine::{Context, Event, Turn, cluster_hosts, failure_texts, in_cluster, nothing_started, plan};
 use super::volume_bricks::{Bricks, Named, listed_volumes, still_used};
-use super::{Action, Certainty, Planned, StepOutcome, Work};
+use super::{Action, Certainty, Machine, Planned, StepOutcome, Work};
 use crate::error::{Error, ErrorKind};
 use crate::id::{IdSource, VolumeId};
 use crate::inventory::{ChangeSet, Claim, Inventory, JobResult, Key, Object};
@@ -42,13 +42,16 @@ pub struct VolumeDelete {
     phase: Phase,
     /// An earlier run came so far that the gluster volume may be stopped or gone: there is no way back.
     begun: bool,
+    /// The bricks were destroyed again, because thin pools of theirs were left.
+    #[serde(default)]
+    again: bool,
 }
 
 impl VolumeDelete {
     /// Plans to delete a volume.
     ///
     /// # Errors
-    /// `NotFound`; `Conflict` for the database volume, and while another operation works on the volume.
+    /// `NotFound`; `Conflict` for the database volume, one that hosts block volumes, and while another operation works on the volume.
     pub fn plan(inventory: &Inventory, id: VolumeId, ids: &mut dyn IdSource, now: Timestamp) -> Result<Planned, Error> {
         let hidden = inventory.is_volume_hidden(id);
         let volume = inventory.volume(id).ok_or_else(Error::not_found)?;
@@ -56,44 +59,25 @@ impl VolumeDelete {
             let text = "Cannot delete volume containing the Heketi database";
             return Err(Error::new(ErrorKind::Conflict, text));
         }
+        if inventory.block_volumes_of_volume(id).next().is_some() {
+            let text = "Cannot delete a block hosting volume containing block volumes";
+            return Err(Error::new(ErrorKind::Conflict, text));
+        }
         if hidden || inventory.conflict(&Object::Volume(id), Claim::Exclusive).is_some() {
             return Err(Error::conflict());
         }
-        let work = Work::VolumeDelete(Self { volume: id, phase: Phase::Inspect, begun: false });
+        let work = Work::VolumeDelete(Self { volume: id, phase: Phase::Inspect, begun: false, again: false });
         Ok(plan(work, ChangeSet::default(), ids, now))
+    }
+
+    /// The work of a heketi v10 that ended in the middle of it: the gluster volume may be gone.
+    pub(crate) fn left_over(volume: VolumeId) -> Self {
+        Self { volume, phase: Phase::Volume, begun: true, again: false }
     }
 
     /// The volume that is deleted.
     pub fn volume(&self) -> VolumeId {
         self.volume
-    }
-
-    pub(super) fn object(&self) -> String {
-        format!("volume {}", self.volume)
-    }
-
-    pub(super) fn claims(&self) -> Vec<(Object, Claim)> {
-        vec![(Object::Volume(self.volume), Claim::Exclusive)]
-    }
-
-    pub(super) fn advance(&mut self, context: &mut Context<'_>, event: Event) -> Result<Turn, Error> {
-        let volume =
-            context.inventory.volume(self.volume).cloned().ok_or_else(|| {
-                Error::internal(format!("operation deletes volume {}, which is not known", self.volume))
-            })?;
-        let bricks = Bricks::of(context.inventory, &volume, |_| true)?;
-        let turn = match event {
-            Event::Start => Ok(self.list(context, &volume, &bricks, Phase::Inspect)),
-            // The last bricks may be forgotten already while the volume's record was not.
-            Event::Resume if bricks.is_empty() => Ok(forget(context, &volume)),
-            Event::Resume => {
-                self.begun |= !matches!(self.phase, Phase::Settle | Phase::Inspect);
-                self.phase = Phase::Settle;
-                Ok(Turn::Run(bricks.settle()))
-            }
-            Event::Outcomes(outcomes) => self.proceed(context, &volume, &bricks, &outcomes),
-        };
-        Ok(turn.unwrap_or_else(Turn::Suspend))
     }
 
     fn list(&mut self, context: &Context<'_>, volume: &Volume, bricks: &Bricks, phase: Phase) -> Turn {
@@ -142,6 +126,11 @@ impl VolumeDelete {
             Phase::Restart if failures.is_empty() => Ok(Turn::Finish(context.failed())),
             Phase::Restart => Err(failures),
             Phase::Ask => self.ask(volume, bricks, outcomes),
+            // The last brick of a clone may have left such a pool in the same moment.
+            Phase::Bricks if failures.is_empty() && !self.again && bricks.left_pools(context.inventory, outcomes) => {
+                self.again = true;
+                Ok(Turn::Run(bricks.destroy(volume.gid)))
+            }
             Phase::Bricks => {
                 bricks.forget_destroyed(context, outcomes)?;
                 Ok(forget(context, volume))
@@ -209,6 +198,56 @@ impl VolumeDelete {
         }
         self.phase = Phase::Bricks;
         Ok(Turn::Run(bricks.destroy(volume.gid)))
+    }
+}
+
+impl Machine for VolumeDelete {
+    fn type_name(&self) -> &'static str {
+        "delete-volume"
+    }
+
+    fn verbs(&self) -> (&'static str, &'static str) {
+        ("delete", "Deleted")
+    }
+
+    fn object(&self) -> String {
+        format!("volume {}", self.volume)
+    }
+
+    fn claims(&self) -> Vec<(Object, Claim)> {
+        vec![(Object::Volume(self.volume), Claim::Exclusive)]
+    }
+
+    fn takes_slot(&self) -> bool {
+        true
+    }
+
+    fn hides_volume(&self, volume: VolumeId) -> bool {
+        self.volume == volume
+    }
+
+    fn changes_bricks_of(&self, volume: VolumeId) -> bool {
+        self.volume == volume
+    }
+
+    fn advance(&mut self, context: &mut Context<'_>, event: Event) -> Result<Turn, Error> {
+        let volume =
+            context.inventory.volume(self.volume).cloned().ok_or_else(|| {
+                Error::internal(format!("operation deletes volume {}, which is not known", self.volume))
+            })?;
+        let bricks = Bricks::of(context.inventory, &volume, |_| true)?;
+        let turn = match event {
+            Event::Start => Ok(self.list(context, &volume, &bricks, Phase::Inspect)),
+            // The last bricks may be forgotten already while the volume's record was not.
+            Event::Resume if bricks.is_empty() => Ok(forget(context, &volume)),
+            Event::Resume => {
+                self.begun |= !matches!(self.phase, Phase::Settle | Phase::Inspect);
+                self.phase = Phase::Settle;
+                Ok(Turn::Run(bricks.settle()))
+            }
+            Event::Outcomes(outcomes) => self.proceed(context, &volume, &bricks, &outcomes),
+        };
+        Ok(turn.unwrap_or_else(Turn::Suspend))
     }
 }
 

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use super::machine::{Context, Event, Turn, cluster_hosts, failure_texts, in_cluster, plan};
 use super::volume_bricks::{Bricks, listed_volumes, still_used};
 use super::volume_plan::{bricks_for, free_volume};
-use super::{Action, GlusterBrick, Planned, StepOutcome, Work};
+use super::{Action, GlusterBrick, Machine, Planned, StepOutcome, Work};
 use crate::error::Error;
 use crate::id::{BrickId, DeviceId, IdSource, VolumeId};
 use crate::inventory::{ChangeSet, Claim, Inventory, JobResult, Object};
-use crate::model::{Volume, VolumeOptions};
+use crate::model::{Brick, Volume};
 use crate::placement::{Choice, Policy};
 use crate::units::{Gib, Timestamp};
 
@@ -71,8 +71,7 @@ impl VolumeExpand {
         let existing = inventory.bricks_of_volume(id).count() as u64;
         let unnumbered = existing / u64::from(volume.durability.set_size().max(1));
         let first_set = sets.max(u32::try_from(unnumbered).unwrap_or(u32::MAX));
-        let zones = VolumeOptions(&volume.options).zone_checking(policy.zone_checking);
-        let Some(bricks) = bricks_for(inventory, volume, choice, first_set, zones, ids) else {
+        let Some(bricks) = bricks_for(inventory, volume, choice, first_set, policy, ids) else {
             return Ok(None);
         };
         let mut devices: Vec<DeviceId> = bricks.iter().map(|brick| brick.device).collect();
@@ -93,32 +92,34 @@ impl VolumeExpand {
         Ok(Some(plan(work, changes, ids, now)))
     }
 
+    /// The work of a heketi v10 that ended in the middle of it: gluster may have been told, and its word decides.
+    pub(crate) fn left_over(volume: VolumeId, increment: Gib, bricks: &[Brick]) -> Self {
+        let devices: std::collections::BTreeSet<DeviceId> = bricks.iter().map(|brick| brick.device).collect();
+        Self {
+            volume,
+            increment,
+            bricks: bricks.iter().map(|brick| brick.id).collect(),
+            devices: devices.into_iter().collect(),
+            rebalance: false,
+            phase: Phase::Adding,
+            told: true,
+            tries: 0,
+        }
+    }
+
+    /// By how much it grows.
+    pub(crate) fn increment(&self) -> Gib {
+        self.increment
+    }
+
     /// The volume that is expanded.
     pub fn volume(&self) -> VolumeId {
         self.volume
     }
 
-    pub(super) fn object(&self) -> String {
-        format!("volume {}", self.volume)
-    }
-
-    pub(super) fn claims(&self) -> Vec<(Object, Claim)> {
-        let devices = self.devices.iter().map(|device| (Object::Device(*device), Claim::Shared));
-        devices.chain([(Object::Volume(self.volume), Claim::Exclusive)]).collect()
-    }
-
-    pub(super) fn advance(&mut self, context: &mut Context<'_>, event: Event) -> Result<Turn, Error> {
-        let volume =
-            context.inventory.volume(self.volume).cloned().ok_or_else(|| {
-                Error::internal(format!("operation expands volume {}, which is not known", self.volume))
-            })?;
-        let bricks = Bricks::of(context.inventory, &volume, |brick| self.bricks.contains(&brick.id))?;
-        let turn = match event {
-            Event::Start => Ok(Turn::Run(bricks.create(volume.gid))),
-            Event::Resume => Ok(self.resume(context, &volume, &bricks)),
-            Event::Outcomes(outcomes) => self.proceed(context, &volume, &bricks, &outcomes),
-        };
-        Ok(turn.unwrap_or_else(Turn::Suspend))
+    /// The bricks it adds.
+    pub(crate) fn bricks(&self) -> &[BrickId] {
+        &self.bricks
     }
 
     fn resume(&mut self, context: &mut Context<'_>, volume: &Volume, bricks: &Bricks) -> Turn {
@@ -148,13 +149,13 @@ impl VolumeExpand {
         self.phase = Phase::Adding;
         self.told = true;
         self.tries += 1;
-        let action = Action::AddBricks { name: volume.name.clone(), durability: volume.durability, sets };
+        let Volume { durability, .. } = *volume;
+        let action = Action::AddBricks { name: volume.name.clone(), durability, arbiter: volume.has_arbiter(), sets };
         Turn::Run(vec![in_cluster(volume.cluster, bricks.hosts(), action)])
     }
 
     fn accept(&self, context: &mut Context<'_>, volume: &Volume) -> Turn {
-        let size = Gib(volume.size.0.saturating_add(self.increment.0));
-        context.changes.put_volume(Volume { size, ..volume.clone() });
+        context.changes.put_volume(volume.grown(self.increment));
         Turn::Finish(JobResult::Volume(volume.id))
     }
 
@@ -233,5 +234,50 @@ impl VolumeExpand {
     fn destroy(&mut self, volume: &Volume, bricks: &Bricks) -> Turn {
         self.phase = Phase::UndoBricks;
         Turn::Run(bricks.destroy(volume.gid))
+    }
+}
+
+impl Machine for VolumeExpand {
+    fn type_name(&self) -> &'static str {
+        "expand-volume"
+    }
+
+    fn verbs(&self) -> (&'static str, &'static str) {
+        ("expand", "Expanded")
+    }
+
+    fn object(&self) -> String {
+        format!("volume {}", self.volume)
+    }
+
+    fn claims(&self) -> Vec<(Object, Claim)> {
+        let devices = self.devices.iter().map(|device| (Object::Device(*device), Claim::Shared));
+        devices.chain([(Object::Volume(self.volume), Claim::Exclusive)]).collect()
+    }
+
+    fn takes_slot(&self) -> bool {
+        true
+    }
+
+    fn changes_bricks_of(&self, volume: VolumeId) -> bool {
+        self.volume == volume
+    }
+
+    fn makes_or_removes(&self, brick: &Brick) -> bool {
+        self.bricks.contains(&brick.id)
+    }
+
+    fn advance(&mut self, context: &mut Context<'_>, event: Event) -> Result<Turn, Error> {
+        let volume =
+            context.inventory.volume(self.volume).cloned().ok_or_else(|| {
+                Error::internal(format!("operation expands volume {}, which is not known", self.volume))
+            })?;
+        let bricks = Bricks::of(context.inventory, &volume, |brick| self.bricks.contains(&brick.id))?;
+        let turn = match event {
+            Event::Start => Ok(Turn::Run(bricks.create(volume.gid))),
+            Event::Resume => Ok(self.resume(context, &volume, &bricks)),
+            Event::Outcomes(outcomes) => self.proceed(context, &volume, &bricks, &outcomes),
+        };
+        Ok(turn.unwrap_or_else(Turn::Suspend))
     }
 }

@@ -6,9 +6,9 @@ use crate::api::CheckedVolumeCreate;
 use crate::error::{Error, ErrorKind};
 use crate::id::{BrickId, ClusterId, DeviceId, IdSource, VolumeId};
 use crate::inventory::{Claim, Inventory, Object};
-use crate::model::{Brick, BrickFormat, EntryState, SetPosition, Volume, VolumeOptions, ZoneChecking};
-use crate::placement::sizing::BrickSpace;
-use crate::placement::{Choice, Effort, Facts, NoFit, Policy, Wanted, choose, explain};
+use crate::model::{ArbiterUse, Brick, BrickFormat, EntryState, SetPosition, Volume, VolumeOptions, ZoneChecking};
+use crate::placement::sizing::{BrickSpace, SplitEnd, arbiter_brick};
+use crate::placement::{Choice, Effort, Facts, NoFit, Policy, Wanted, balance, choose, explain};
 use crate::units::{Gib, Kib};
 
 /// A cluster and devices for a new volume.
@@ -20,38 +20,65 @@ pub struct ClusterChoice {
     pub choice: Choice,
 }
 
-fn cannot(text: impl Into<String>) -> Error {
+pub(super) fn cannot(text: impl Into<String>) -> Error {
     Error::new(ErrorKind::CannotAllocate, text)
 }
 
 /// The clusters a request may use, in the order to try them.
-fn candidates(inventory: &Inventory, request: &CheckedVolumeCreate) -> Result<Vec<ClusterId>, Error> {
+pub(super) fn candidates(inventory: &Inventory, clusters: &[String]) -> Result<Vec<ClusterId>, Error> {
     let invalid = |text: String| Error::new(ErrorKind::Invalid, text);
     if inventory.clusters().next().is_none() {
         return Err(invalid("No clusters configured".into()));
     }
-    if request.clusters.is_empty() {
+    if clusters.is_empty() {
         return Ok(inventory.clusters().map(|cluster| cluster.id).collect());
     }
     let known = |text: &String| {
         let id = text.parse().ok().filter(|id| inventory.cluster(*id).is_some());
         id.ok_or_else(|| invalid(format!("Cluster id {text} not found")))
     };
-    request.clusters.iter().map(known).collect()
+    clusters.iter().map(known).collect()
 }
 
-/// Why a cluster cannot take a volume whatever its space, or none.
-fn ineligible(inventory: &Inventory, cluster: ClusterId, name: Option<&str>, policy: &Policy) -> Option<String> {
+/// Why a cluster takes no volumes of a type, those for block volumes or the others; or none.
+pub(super) fn wrong_type(inventory: &Inventory, cluster: ClusterId, block: bool) -> Option<String> {
     let record = inventory.cluster(cluster)?;
     if !record.file && !record.block {
         return Some("Cluster has disabled all volume types".into());
     }
-    if !record.file {
-        return Some("Cluster does not support requested volume type".into());
+    let allowed = if block { record.block } else { record.file };
+    (!allowed).then(|| "Cluster does not support requested volume type".into())
+}
+
+/// Why a cluster cannot take a volume whatever its space, or none. `block`: it is to host block volumes.
+pub(super) fn ineligible(
+    inventory: &Inventory,
+    cluster: ClusterId,
+    name: Option<&str>,
+    block: bool,
+    policy: &Policy,
+) -> Option<String> {
+    if let Some(reason) = wrong_type(inventory, cluster, block) {
+        return Some(reason);
     }
+    no_more_volumes(inventory, cluster, name, policy)
+}
+
+/// Why a cluster takes no volume of this name, or no volume more, or none.
+pub(super) fn no_more_volumes(
+    inventory: &Inventory,
+    cluster: ClusterId,
+    name: Option<&str>,
+    policy: &Policy,
+) -> Option<String> {
     if let Some(name) = name.filter(|name| inventory.volume_named(cluster, name).is_some()) {
         return Some(format!("Volume name '{name}' already in use"));
     }
+    too_many(inventory, cluster, policy)
+}
+
+/// Why a cluster takes no further volume at all, or none.
+pub(super) fn too_many(inventory: &Inventory, cluster: ClusterId, policy: &Policy) -> Option<String> {
     let limit = policy.max_volumes?;
     // Others wait for this answer, so no more volumes are counted than the limit allows.
     let allowed = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -63,7 +90,7 @@ fn ineligible(inventory: &Inventory, cluster: ClusterId, name: Option<&str>, pol
 }
 
 /// Why no device of a cluster can be looked at, or none.
-fn no_devices(inventory: &Inventory, cluster: ClusterId, facts: &Facts) -> Option<String> {
+pub(super) fn no_devices(inventory: &Inventory, cluster: ClusterId, facts: &Facts) -> Option<String> {
     if inventory.nodes_of_cluster(cluster).next().is_none() {
         return Some("No nodes in cluster".into());
     }
@@ -71,7 +98,7 @@ fn no_devices(inventory: &Inventory, cluster: ClusterId, facts: &Facts) -> Optio
     usable.next().is_none().then(|| "No online storage devices in cluster".into())
 }
 
-fn reasons(heading: &str, reasons: Vec<(ClusterId, String)>) -> Error {
+pub(super) fn reasons(heading: &str, reasons: Vec<(ClusterId, String)>) -> Error {
     match reasons.as_slice() {
         [] => cannot("No space"),
         [(_, reason)] => cannot(reason),
@@ -82,13 +109,15 @@ fn reasons(heading: &str, reasons: Vec<(ClusterId, String)>) -> Error {
     }
 }
 
-/// The options a new volume gets: the server's first ones, those of the request, the server's last ones.
+/// The options a new volume gets: the server's first ones, those of block hosting volumes, those of the
+/// request, the server's last ones.
 pub(super) fn all_options(request: &CheckedVolumeCreate, policy: &Policy) -> Vec<String> {
-    let options = policy.pre_options.iter().chain(&request.options).chain(&policy.post_options);
+    let hosting: &[String] = if request.block { &policy.block_hosting.options } else { &[] };
+    let options = policy.pre_options.iter().chain(hosting).chain(&request.options).chain(&policy.post_options);
     options.filter(|option| !option.is_empty()).cloned().collect()
 }
 
-fn wanted_create<'a>(
+pub(super) fn wanted_create<'a>(
     request: &'a CheckedVolumeCreate,
     cluster: ClusterId,
     policy: &Policy,
@@ -103,10 +132,12 @@ fn wanted_create<'a>(
         existing_bricks: 0,
         zones: VolumeOptions(options).zone_checking(policy.zone_checking),
         tag_rule: rule,
+        arbiter: VolumeOptions(options).arbiter_files(request.durability, policy.average_file_size),
     }
 }
 
-/// Picks a cluster and devices for a new volume. `Ok(None)`: a quick look found nothing, an exact one may.
+/// Picks a cluster and devices for a new volume. Clusters the request names are tried in its order, otherwise
+/// the one first that stays emptiest ([`balance::emptiest_first`]). `Ok(None)`: a quick look found nothing, an exact one may.
 ///
 /// # Errors
 /// `Invalid` for unknown clusters and a size below the minimum; `CannotAllocate` with heketi v10's texts.
@@ -118,7 +149,7 @@ pub fn choose_cluster(
     effort: Effort,
     seed: u64,
 ) -> Result<Option<ClusterChoice>, Error> {
-    let clusters = candidates(inventory, request)?;
+    let clusters = candidates(inventory, &request.clusters)?;
     let minimum = Kib(policy.brick_min.0 * u64::from(request.durability.data_bricks()));
     if request.size.kib() < minimum {
         let text = format!(
@@ -129,7 +160,7 @@ pub fn choose_cluster(
     }
     let (mut eligible, mut refused) = (Vec::new(), Vec::new());
     for cluster in clusters {
-        match ineligible(inventory, cluster, request.name.as_deref(), policy) {
+        match ineligible(inventory, cluster, request.name.as_deref(), request.block, policy) {
             None => eligible.push(cluster),
             Some(reason) => refused.push((cluster, reason)),
         }
@@ -138,7 +169,13 @@ pub fn choose_cluster(
         return Err(reasons("No eligible cluster for volume", refused));
     }
     let options = all_options(request, policy);
+    let arbiter = VolumeOptions(&options).check_arbiter(request.durability);
+    arbiter.map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()))?;
     let rule = VolumeOptions(&options).tag_rule().map_err(|error| cannot(error.to_string()))?;
+    if let (true, Some(any)) = (request.clusters.is_empty(), eligible.first()) {
+        let taken = balance::taken(&wanted_create(request, *any, policy, &options, rule.as_ref()));
+        balance::emptiest_first(inventory, &mut eligible, taken, facts);
+    }
     let mut full = Vec::new();
     for cluster in eligible {
         if let Some(reason) = no_devices(inventory, cluster, facts) {
@@ -149,8 +186,13 @@ pub fn choose_cluster(
         match choose(inventory, &wanted, policy, facts, effort, seed) {
             Ok(choice) => return Ok(Some(ClusterChoice { cluster, choice })),
             Err(NoFit::Unknown) => return Ok(None),
+            // It does not depend on the cluster, and is no lack of space.
+            Err(NoFit::Certain(end @ SplitEnd::FilesTooLarge { .. })) => return Err(cannot(end.to_string())),
             Err(NoFit::Certain(_)) => full.push((cluster, "No space".into())),
         }
+    }
+    if request.clusters.is_empty() {
+        full.sort();
     }
     Err(reasons("Unable to create volume on any cluster:", full))
 }
@@ -165,8 +207,8 @@ pub fn explain_create(
     let options = all_options(request, policy);
     let rule = VolumeOptions(&options).tag_rule().ok().flatten();
     let mut lines = Vec::new();
-    for cluster in candidates(inventory, request).unwrap_or_default() {
-        let no_way = ineligible(inventory, cluster, request.name.as_deref(), policy)
+    for cluster in candidates(inventory, &request.clusters).unwrap_or_default() {
+        let no_way = ineligible(inventory, cluster, request.name.as_deref(), request.block, policy)
             .or_else(|| no_devices(inventory, cluster, facts));
         lines.push(format!("Cluster {cluster}:{}", no_way.as_ref().map(|why| format!(" {why}")).unwrap_or_default()));
         if no_way.is_none() {
@@ -192,6 +234,7 @@ fn wanted_expansion<'a>(
         existing_bricks: u32::try_from(inventory.bricks_of_volume(volume.id).count()).unwrap_or(u32::MAX),
         zones: VolumeOptions(&volume.options).zone_checking(policy.zone_checking),
         tag_rule: rule,
+        arbiter: VolumeOptions(&volume.options).arbiter_files(volume.durability, policy.average_file_size),
     }
 }
 
@@ -252,9 +295,13 @@ pub(super) fn bricks_for(
     volume: &Volume,
     choice: &Choice,
     first_set: u32,
-    zones: ZoneChecking,
+    policy: &Policy,
     ids: &mut dyn IdSource,
 ) -> Option<Vec<Brick>> {
+    let options = VolumeOptions(&volume.options);
+    let zones = options.zone_checking(policy.zone_checking);
+    let arbiter = options.arbiter_files(volume.durability, policy.average_file_size);
+    let last = volume.durability.set_size().saturating_sub(1);
     let mut promised: BTreeMap<DeviceId, Kib> = BTreeMap::new();
     let mut bricks = Vec::new();
     for (set, devices) in (first_set..).zip(&choice.sets) {
@@ -269,7 +316,15 @@ pub(super) fn bricks_for(
             }
             nodes.push(node.id);
             used_zones.push(node.zone);
-            let space = BrickSpace::new(choice.brick, volume.snapshot.factor, device.extent);
+            let (size, format) = match arbiter.filter(|_| index == last) {
+                Some(average_file) => (arbiter_brick(choice.brick, average_file), BrickFormat::Arbiter),
+                None => (choice.brick, BrickFormat::Normal),
+            };
+            let takes = ArbiterUse::of(&node.tags, &device.tags).takes(format == BrickFormat::Arbiter);
+            if arbiter.is_some() && !takes {
+                return None;
+            }
+            let space = BrickSpace::new(size, volume.snapshot.factor, device.extent);
             let promised = promised.entry(device.id).or_default();
             let blocked = inventory.conflict(&Object::Device(device.id), Claim::Shared).is_some();
             if blocked || inventory.free(device).saturating_sub(*promised) <= space.total() {
@@ -281,14 +336,15 @@ pub(super) fn bricks_for(
                 device: device.id,
                 node: node.id,
                 volume: volume.id,
-                size: choice.brick,
+                size,
                 pool_size: space.pool,
                 metadata_size: space.metadata,
-                format: BrickFormat::Normal,
+                format,
                 position: Some(SetPosition { set, index }),
                 thin_pool: None,
                 logical_volume: None,
                 path: None,
+                retired: false,
             });
         }
     }
@@ -300,12 +356,13 @@ pub(super) fn still_eligible(
     inventory: &Inventory,
     cluster: ClusterId,
     name: Option<&str>,
+    block: bool,
     policy: &Policy,
 ) -> Result<(), Error> {
     inventory
         .cluster(cluster)
         .ok_or_else(|| Error::new(ErrorKind::Invalid, format!("Cluster id {cluster} not found")))?;
-    match ineligible(inventory, cluster, name, policy) {
+    match ineligible(inventory, cluster, name, block, policy) {
         Some(reason) => Err(cannot(reason)),
         None => Ok(()),
     }

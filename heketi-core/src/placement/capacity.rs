@@ -1,6 +1,6 @@
 //! How many brick sets fit, exactly, and a placement that reaches that number.
 //!
-//! For bricks of one size and sets of `k` bricks in different failure domains, where domain `i` has room
+//! Sets with an arbiter brick have a way of their own, in `arbiter`. For bricks of one size and sets of `k` bricks in different failure domains, where domain `i` has room
 //! for `s_i` bricks: `T` sets fit if and only if the sum of `min(s_i, T)` is at least `k·T`. Taking each set
 //! from the `k` domains with most room keeps that true for the sets that follow, so a placement that falls
 //! back to it never gets stuck.
@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::arbiter;
 use super::pick::{Rank, rank};
 use super::sizing::BrickSpace;
 use super::{Facts, Wanted, passes};
@@ -31,14 +32,20 @@ pub struct Room {
     set_size: u64,
     factor: f32,
     seed: u64,
+    /// Average file size where sets have an arbiter brick.
+    arbiter: Option<Kib>,
     domains: BTreeMap<Domain, Vec<Slot>>,
-    avoid: BTreeSet<DeviceId>,
+    /// How bad it is to use a device, for those with failures.
+    burdens: BTreeMap<DeviceId, u64>,
+    /// Groups of nodes that sets keep to while they can.
+    groups: Vec<Vec<NodeId>>,
 }
 
 impl Room {
     /// Looks at every device of the cluster once.
     pub fn gather(inventory: &Inventory, wanted: &Wanted<'_>, facts: &Facts, seed: u64) -> Self {
         let mut domains: BTreeMap<Domain, Vec<Slot>> = BTreeMap::new();
+        let mut burdens = BTreeMap::new();
         for slot in inventory.slots_of_cluster(wanted.cluster) {
             if passes(inventory, wanted, facts, slot) {
                 let domain = match wanted.zones {
@@ -46,34 +53,76 @@ impl Room {
                     ZoneChecking::None => Domain::Node(slot.node),
                 };
                 domains.entry(domain).or_default().push(*slot);
+                let burden = facts.burden(slot.device);
+                if burden > 0 {
+                    burdens.insert(slot.device, burden);
+                }
             }
         }
         let set_size = u64::from(wanted.durability.set_size());
-        Self { set_size, factor: wanted.factor, seed, domains, avoid: facts.avoid.clone() }
+        Self { set_size, factor: wanted.factor, seed, arbiter: wanted.arbiter, domains, burdens, groups: Vec::new() }
     }
 
-    /// The same without these devices.
-    pub fn without(&self, devices: &BTreeSet<DeviceId>) -> Self {
+    /// The same, with sets that keep to these groups of nodes while they can.
+    pub(super) fn in_groups(self, groups: Vec<Vec<NodeId>>) -> Self {
+        Self { groups, ..self }
+    }
+
+    /// The burdens there are, lightest first; 0 is always among them.
+    pub(super) fn burdens(&self) -> Vec<u64> {
+        let burdens: BTreeSet<u64> = self.burdens.values().copied().chain([0]).collect();
+        burdens.into_iter().collect()
+    }
+
+    /// How bad it is to use a device.
+    pub(super) fn burden(&self, device: DeviceId) -> u64 {
+        self.burdens.get(&device).copied().unwrap_or(0)
+    }
+
+    /// The same without devices of a greater burden.
+    pub(super) fn burdened_at_most(&self, burden: u64) -> Self {
         let mut rest = self.clone();
-        rest.domains.values_mut().for_each(|slots| slots.retain(|slot| !devices.contains(&slot.device)));
+        rest.domains.values_mut().for_each(|slots| slots.retain(|slot| self.burden(slot.device) <= burden));
         rest.domains.retain(|_, slots| !slots.is_empty());
         rest
     }
 
-    /// How many bricks of size `brick` fit on one device, by their space alone.
-    pub fn bricks(&self, brick: Kib, device: DeviceId) -> u64 {
-        let found = self.domains.values().flatten().find(|slot| slot.device == device);
-        found.map_or(0, |slot| self.slots(brick, slot))
+    /// The devices of each failure domain.
+    pub(super) fn slots_by_domain(&self) -> impl Iterator<Item = &Vec<Slot>> {
+        self.domains.values()
+    }
+
+    /// Sets with an arbiter brick, if that is what is asked for.
+    fn with_arbiter(&self, brick: Kib) -> Option<arbiter::Sets<'_>> {
+        self.arbiter.map(|average_file| arbiter::Sets::new(self, brick, average_file))
     }
 
     /// How many failure domains have room for a brick of size `brick`.
     pub fn domains(&self, brick: Kib) -> usize {
+        if let Some(sets) = self.with_arbiter(brick) {
+            return sets.domains_for(false);
+        }
         let roomy = |slots: &&Vec<Slot>| slots.iter().any(|slot| self.slots(brick, slot) > 0);
         self.domains.values().filter(roomy).count()
     }
 
-    fn needed(&self, brick: Kib, slot: &Slot) -> Kib {
+    /// How many failure domains have room for the arbiter brick of a set with bricks of size `brick`.
+    pub fn arbiter_domains(&self, brick: Kib) -> usize {
+        self.with_arbiter(brick).map_or(0, |sets| sets.domains_for(true))
+    }
+
+    pub(super) fn needed(&self, brick: Kib, slot: &Slot) -> Kib {
         BrickSpace::new(brick, self.factor, slot.extent).total()
+    }
+
+    /// How good it is to put a brick that needs `needed` there, or none where it does not fit. Devices with
+    /// failures come last.
+    pub(super) fn rank(&self, slot: &Slot, free: Kib, needed: Kib) -> Option<Rank> {
+        let rank = rank(slot, free, needed, self.seed)?;
+        Some(match self.burden(slot.device) {
+            0 => rank,
+            burden => (0, u64::MAX - burden),
+        })
     }
 
     /// Bricks of size `brick` that fit on a device: free space must stay greater than the need of each.
@@ -89,16 +138,23 @@ impl Room {
 
     /// Do `sets` brick sets with bricks of size `brick` fit?
     pub fn fits(&self, brick: Kib, sets: u32) -> bool {
+        if let Some(with_arbiter) = self.with_arbiter(brick) {
+            return with_arbiter.fits(sets);
+        }
         let room = self.domains.values().map(|slots| self.room(brick, slots));
         sets_fit(room, self.set_size, u64::from(sets))
     }
 
-    /// How many brick sets with bricks of size `brick` fit.
-    pub fn sets(&self, brick: Kib) -> u64 {
+    /// How many brick sets with bricks of size `brick` fit, but no more than `limit`. Sets with an arbiter brick
+    /// take a time that grows with the limit.
+    pub fn sets(&self, brick: Kib, limit: u64) -> u64 {
+        if let Some(with_arbiter) = self.with_arbiter(brick) {
+            return with_arbiter.count(limit);
+        }
         let room: Vec<u64> = self.domains.values().map(|slots| self.room(brick, slots)).collect();
         // With more room than this no further set is possible; fitting is monotone in the number of sets.
         let all = room.iter().fold(0, |sum: u64, slots| sum.saturating_add(*slots));
-        let (mut fit, mut too_many) = (0, (all / self.set_size.max(1)).saturating_add(1));
+        let (mut fit, mut too_many) = (0, (all / self.set_size.max(1)).min(limit).saturating_add(1));
         while too_many - fit > 1 {
             let middle = fit + (too_many - fit) / 2;
             if sets_fit(room.iter().copied(), self.set_size, middle) {
@@ -114,6 +170,9 @@ impl Room {
     /// emptiest; where a preference would leave no room for the sets that follow, takes the domains with
     /// most room.
     pub fn place(&self, brick: Kib, sets: u32) -> Option<Vec<Vec<DeviceId>>> {
+        if let Some(with_arbiter) = self.with_arbiter(brick) {
+            return with_arbiter.place(sets);
+        }
         if !self.fits(brick, sets) {
             return None;
         }
@@ -147,6 +206,9 @@ struct Placing<'a> {
     domains: Vec<Open<'a>>,
 }
 
+/// A device: the number of its domain, and its own in it.
+type Place = (usize, usize);
+
 impl<'a> Placing<'a> {
     fn new(space: &'a Room, brick: Kib) -> Self {
         let open = |slots: &'a Vec<Slot>| {
@@ -161,54 +223,79 @@ impl<'a> Placing<'a> {
 
     /// Places one set so that `following` sets still fit after it.
     fn place_set(&mut self, following: u64) -> Option<Vec<DeviceId>> {
-        let preferred = self.preferred();
-        let chosen = match preferred {
-            Some(chosen) if self.leaves_room(&chosen, following) => chosen,
-            _ => self.roomiest()?,
+        let leaves_room = |chosen: &Vec<Place>| self.leaves_room(chosen, following);
+        let in_group = self.in_group().filter(leaves_room);
+        let chosen = in_group.or_else(|| self.preferred().filter(leaves_room)).or_else(|| self.roomiest())?;
+        chosen.into_iter().map(|place| self.take(place)).collect()
+    }
+
+    /// The group of nodes that spreads over most zones, and whose fullest device stays emptiest.
+    fn in_group(&self) -> Option<Vec<Place>> {
+        if self.space.groups.is_empty() {
+            return None;
+        }
+        let mut best: BTreeMap<NodeId, (Rank, Place, i64)> = BTreeMap::new();
+        for (i, domain) in self.domains.iter().enumerate() {
+            for (j, (slot, free)) in domain.devices.iter().enumerate() {
+                let needed = self.space.needed(self.brick, slot);
+                let Some(rank) = self.space.rank(slot, *free, needed) else { continue };
+                let offer = (rank, (i, j), slot.zone);
+                best.entry(slot.node).and_modify(|other| *other = offer.max(*other)).or_insert(offer);
+            }
+        }
+        let of_group = |group: &Vec<NodeId>| {
+            let offers = group.iter().map(|node| best.get(node)).collect::<Option<Vec<_>>>()?;
+            let domains: BTreeSet<usize> = offers.iter().map(|(_, (domain, _), _)| *domain).collect();
+            let zones: BTreeSet<i64> = offers.iter().map(|(.., zone)| *zone).collect();
+            // The fullest first: it decides, then the second fullest, and so on.
+            let mut stays: Vec<u64> = offers.iter().map(|((empty, _), ..)| *empty).collect();
+            stays.sort_unstable();
+            let places: Vec<Place> = offers.iter().map(|(_, place, _)| *place).collect();
+            (domains.len() == group.len()).then_some((zones.len(), stays, places))
         };
-        chosen.into_iter().map(|domain| self.take(domain)).collect()
+        self.space.groups.iter().filter_map(of_group).max().map(|(.., places)| places)
     }
 
     /// One domain after the other: the least used zone, then the device that stays emptiest.
-    fn preferred(&self) -> Option<Vec<usize>> {
-        let mut chosen: Vec<usize> = Vec::new();
+    fn preferred(&self) -> Option<Vec<Place>> {
+        let mut chosen: Vec<Place> = Vec::new();
         let mut zones: BTreeMap<i64, u32> = BTreeMap::new();
         for _ in 0..self.space.set_size {
-            let candidates = self.domains.iter().enumerate().filter(|(i, _)| !chosen.contains(i));
+            let candidates =
+                self.domains.iter().enumerate().filter(|(i, _)| !chosen.iter().any(|(taken, _)| taken == i));
             let ranked = candidates.filter_map(|(i, domain)| {
                 let (rank, device) = domain.best?;
                 let zone = domain.devices.get(device)?.0.zone;
                 let used = zones.get(&zone).copied().unwrap_or(0);
-                Some((std::cmp::Reverse(used), rank, i, zone))
+                Some((std::cmp::Reverse(used), rank, (i, device), zone))
             });
-            let (_, _, domain, zone) = ranked.max()?;
-            chosen.push(domain);
+            let (_, _, place, zone) = ranked.max()?;
+            chosen.push(place);
             *zones.entry(zone).or_default() += 1;
         }
         Some(chosen)
     }
 
-    fn leaves_room(&self, chosen: &[usize], following: u64) -> bool {
-        let room = self
-            .domains
-            .iter()
-            .enumerate()
-            .map(|(i, domain)| domain.room.saturating_sub(u64::from(chosen.contains(&i))));
+    fn leaves_room(&self, chosen: &[Place], following: u64) -> bool {
+        let taken = |i: usize| u64::from(chosen.iter().any(|(domain, _)| *domain == i));
+        let room = self.domains.iter().enumerate().map(|(i, domain)| domain.room.saturating_sub(taken(i)));
         sets_fit(room, self.space.set_size, following)
     }
 
-    fn roomiest(&self) -> Option<Vec<usize>> {
-        let mut ranked: Vec<_> =
-            self.domains.iter().enumerate().filter_map(|(i, d)| Some((d.room, d.best?.0, i))).collect();
+    fn roomiest(&self) -> Option<Vec<Place>> {
+        let ranked = self.domains.iter().enumerate().filter_map(|(i, domain)| {
+            let (rank, device) = domain.best?;
+            Some((domain.room, rank, (i, device)))
+        });
+        let mut ranked: Vec<_> = ranked.collect();
         ranked.sort_by(|a, b| b.cmp(a));
-        let chosen: Vec<usize> = ranked.into_iter().take(self.space.set_size as usize).map(|(_, _, i)| i).collect();
+        let chosen: Vec<Place> = ranked.into_iter().take(self.space.set_size as usize).map(|(.., it)| it).collect();
         (chosen.len() as u64 == self.space.set_size).then_some(chosen)
     }
 
-    fn take(&mut self, domain: usize) -> Option<DeviceId> {
+    fn take(&mut self, (domain, device): Place) -> Option<DeviceId> {
         let (space, brick) = (self.space, self.brick);
         let domain = self.domains.get_mut(domain)?;
-        let (_, device) = domain.best?;
         let (slot, free) = domain.devices.get_mut(device)?;
         *free = free.saturating_sub(space.needed(brick, slot));
         let device = slot.device;
@@ -220,10 +307,11 @@ impl<'a> Placing<'a> {
 
 impl Open<'_> {
     fn refresh(&mut self, space: &Room, brick: Kib) {
-        let ranked = self.devices.iter().enumerate().filter_map(|(i, (slot, free))| {
-            let rank = rank(slot, *free, space.needed(brick, slot), space.seed)?;
-            Some((if space.avoid.contains(&slot.device) { (0, rank.1) } else { rank }, i))
-        });
+        let ranked = self
+            .devices
+            .iter()
+            .enumerate()
+            .filter_map(|(i, (slot, free))| Some((space.rank(slot, *free, space.needed(brick, slot))?, i)));
         self.best = ranked.max();
     }
 }

@@ -1,4 +1,5 @@
 use super::capacity::Room;
+use super::copysets;
 use super::pick::{Promised, pick_set};
 use super::sizing::{SplitEnd, splits};
 use super::{Facts, Policy, Wanted};
@@ -52,25 +53,44 @@ pub fn choose(
 ) -> Result<Choice, NoFit> {
     let (splits, end) = splits(wanted, policy);
     let first = *splits.first().ok_or(NoFit::Certain(end))?;
+    let set_size = wanted.durability.set_size() as usize;
+    let in_groups = set_size > 1
+        && wanted.arbiter.is_none()
+        && policy.copyset_nodes.is_some_and(|limit| copysets::apply(inventory, wanted.cluster, limit));
     match effort {
+        // All groups are to be compared.
+        Effort::Quick if in_groups => Err(NoFit::Unknown),
         Effort::Quick => {
             let mut promised = Promised::new();
             let pick = |_| pick_set(inventory, wanted, facts, first.brick, &mut promised, seed);
             let sets: Option<Vec<_>> = (0..first.sets).map(pick).collect();
             // Only the exact way knows whether nothing else fits.
-            let good = |sets: &Vec<Vec<DeviceId>>| !sets.iter().flatten().any(|device| facts.avoid.contains(device));
+            let good = |sets: &Vec<Vec<DeviceId>>| sets.iter().flatten().all(|device| facts.burden(*device) == 0);
             sets.filter(good).map(|sets| Choice { brick: first.brick, sets }).ok_or(NoFit::Unknown)
         }
         Effort::Exact => {
-            let room = Room::gather(inventory, wanted, facts, seed);
+            let mut room = Room::gather(inventory, wanted, facts, seed);
+            if in_groups {
+                room = room.in_groups(copysets::groups(inventory, wanted.cluster, set_size));
+            }
             let place = |room: &Room| {
                 splits.iter().find_map(|split| {
                     let sets = room.place(split.brick, split.sets)?;
                     Some(Choice { brick: split.brick, sets })
                 })
             };
-            let spared = if facts.avoid.is_empty() { None } else { place(&room.without(&facts.avoid)) };
-            spared.or_else(|| place(&room)).ok_or(NoFit::Certain(end))
+            // With more devices no less fits, so the lightest burden that has to be borne is found by halving.
+            let burdens = room.burdens();
+            let (mut borne, mut lightest, mut heaviest) = (None, 0, burdens.len());
+            while let Some(burden) = burdens.get((lightest + heaviest) / 2).filter(|_| lightest < heaviest) {
+                let middle = (lightest + heaviest) / 2;
+                let placed = if burdens.len() == 1 { place(&room) } else { place(&room.burdened_at_most(*burden)) };
+                match placed {
+                    Some(choice) => (borne, heaviest) = (Some(choice), middle),
+                    None => lightest = middle + 1,
+                }
+            }
+            borne.ok_or(NoFit::Certain(end))
         }
     }
 }

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use super::capacity::Room;
-use super::sizing::{BrickSpace, Split, splits};
+use super::sizing::{BrickSpace, Split, arbiter_brick, splits};
 use super::{Facts, Policy, Refusal, Wanted};
 use crate::id::{BrickId, VolumeId};
 use crate::inventory::{Inventory, Slot, emptiness};
-use crate::model::{Brick, Device, EntryState, Node, SetPosition, ZoneChecking};
+use crate::model::{ArbiterUse, Brick, BrickFormat, Device, EntryState, Node, SetPosition, Volume, ZoneChecking};
 use crate::units::{Gib, KIB_PER_GIB, Kib};
 
 /// Devices named in one explanation; the rest is counted.
 const DEVICES_NAMED: usize = 24;
 
-/// Why each device of the cluster gets no brick of size `brick`, or none for those that could take one.
+/// Why each device of the cluster gets no brick of a set with bricks of size `brick`, or none for those that could
+/// take one.
 pub fn refusals(
     inventory: &Inventory,
     wanted: &Wanted<'_>,
@@ -51,9 +52,48 @@ fn refusal(
     if let Some(rule) = wanted.tag_rule.filter(|rule| !rule.matches_device(&node.tags, &device.tags)) {
         return Some(Refusal::Tag(rule.to_string()));
     }
-    let needed = BrickSpace::new(brick, wanted.factor, device.extent).total();
     let free = inventory.free(device);
-    (free <= needed).then_some(Refusal::Space { free, brick, needed })
+    // Of the bricks it takes, the smallest is the first to fit.
+    let kinds = kinds(wanted, node, device, brick);
+    let smallest = kinds.iter().map(|(_, size)| *size).min().unwrap_or(brick);
+    let needed = BrickSpace::new(smallest, wanted.factor, device.extent).total();
+    (free <= needed).then_some(Refusal::Space { free, brick: smallest, needed })
+}
+
+/// What bricks a device takes of a set with bricks of size `brick`, and how large each is.
+fn kinds(wanted: &Wanted<'_>, node: &Node, device: &Device, brick: Kib) -> Vec<(&'static str, Kib)> {
+    let Some(average_file) = wanted.arbiter else { return vec![("brick", brick)] };
+    let uses = ArbiterUse::of(&node.tags, &device.tags);
+    let all = [(false, "brick with data", brick), (true, "arbiter brick", arbiter_brick(brick, average_file))];
+    all.into_iter().filter(|(arbiter, ..)| uses.takes(*arbiter)).map(|(_, name, size)| (name, size)).collect()
+}
+
+/// How many bricks a device has room for, by its space alone: bricks of size `brick`, or the arbiter bricks of such sets
+/// where it takes nothing else.
+pub fn room(inventory: &Inventory, wanted: &Wanted<'_>, node: &Node, device: &Device, brick: Kib) -> u64 {
+    let size = kinds(wanted, node, device, brick).first().map_or(brick, |(_, size)| *size);
+    fit(inventory, wanted, device, size)
+}
+
+/// How many bricks of size `size` fit on a device: free space must stay greater than the need of each.
+fn fit(inventory: &Inventory, wanted: &Wanted<'_>, device: &Device, size: Kib) -> u64 {
+    let needed = BrickSpace::new(size, wanted.factor, device.extent).total();
+    inventory.free(device).0.saturating_sub(1) / needed.0.max(1)
+}
+
+/// The same in words.
+fn room_for(inventory: &Inventory, wanted: &Wanted<'_>, node: &Node, device: &Device, brick: Kib) -> String {
+    let free = inventory.free(device);
+    let such = if wanted.arbiter.is_some() { "" } else { "such " };
+    let kinds =
+        kinds(wanted, node, device, brick).into_iter().map(|(name, size)| (name, fit(inventory, wanted, device, size)));
+    let kinds: Vec<String> = kinds
+        .map(|(name, fit)| match fit {
+            1 => format!("1 {such}{name}"),
+            n => format!("{n} {such}{}", name.replacen("brick", "bricks", 1)),
+        })
+        .collect();
+    format!("{free} free, room for {}", kinds.join(" or "))
 }
 
 /// Lines that tell why `wanted` finds no place: what a brick set needs, each device with its reason, and the
@@ -70,13 +110,10 @@ pub fn no_place(inventory: &Inventory, wanted: &Wanted<'_>, policy: &Policy, fac
     let mut lines = vec![set_needs(wanted, smallest, &room)];
     let refusals = refusals(inventory, wanted, facts, smallest.brick);
     for (node, device, refusal) in refusals.iter().take(DEVICES_NAMED) {
-        let reason = refusal.as_ref().map_or_else(
-            || {
-                let (free, bricks) = (inventory.free(device), room.bricks(smallest.brick, device.id));
-                format!("{free} free, room for {bricks} such {}", if bricks == 1 { "brick" } else { "bricks" })
-            },
-            Refusal::to_string,
-        );
+        let reason = match refusal {
+            Some(refusal) => refusal.to_string(),
+            None => room_for(inventory, wanted, node, device, smallest.brick),
+        };
         lines.push(format!(
             "  {} on {} (zone {}, device {}): {reason}",
             device.name,
@@ -104,13 +141,21 @@ fn set_needs(wanted: &Wanted<'_>, split: &Split, room: &Room) -> String {
         1 => "1 brick a set".to_owned(),
         number => format!("{number} bricks on {number} different {domains}"),
     };
+    let arbiter = wanted.arbiter.map(|average_file| arbiter_brick(split.brick, average_file));
+    let (also, for_it) = match arbiter {
+        Some(size) => (
+            format!(" and an arbiter brick of {size}"),
+            format!("; for the arbiter brick: {}", room.arbiter_domains(split.brick)),
+        ),
+        None => (String::new(), String::new()),
+    };
     let sets = if split.sets == 1 { "1 set" } else { &format!("{} sets", split.sets) };
     format!(
-        "Durability {} needs {place}. With the smallest bricks allowed, {} each, {sets} must fit and {} do; {domains} \
-         with room for such a brick: {}.",
+        "Durability {} needs {place}. With the smallest bricks allowed, {} each{also}, {sets} must fit and {} do; {domains} \
+         with room for such a brick: {}{for_it}.",
         wanted.durability,
         split.brick,
-        room.sets(split.brick),
+        room.sets(split.brick, split.sets.into()),
         room.domains(split.brick)
     )
 }
@@ -122,14 +167,16 @@ fn set_needs(wanted: &Wanted<'_>, split: &Split, room: &Room) -> String {
 pub fn largest(inventory: &Inventory, wanted: &Wanted<'_>, policy: &Policy, facts: &Facts) -> Option<Gib> {
     let room = Room::gather(inventory, wanted, facts, 0);
     let bricks = |sets: u32| sets.saturating_mul(wanted.durability.set_size()).saturating_add(wanted.existing_bricks);
+    // A brick with data must hold at least one file of the size arbiters are sized by.
+    let brick_min = policy.brick_min.max(wanted.arbiter.unwrap_or(Kib::ZERO));
     let mut best = 0;
     for sets in (1..).take_while(|sets| bricks(*sets) <= policy.max_bricks) {
-        if !room.fits(policy.brick_min, sets) {
+        if !room.fits(brick_min, sets) {
             break;
         }
         let parts = u64::from(sets).saturating_mul(u64::from(wanted.durability.data_bricks().max(1)));
         let fits = |size: u64| room.fits(Kib(Gib(size).kib().0 / parts), sets);
-        let smallest = policy.brick_min.0.saturating_mul(parts).div_ceil(KIB_PER_GIB).max(best + 1);
+        let smallest = brick_min.0.saturating_mul(parts).div_ceil(KIB_PER_GIB).max(best + 1);
         let limit = policy.brick_max.0.saturating_add(1).saturating_mul(parts).saturating_sub(1) / KIB_PER_GIB;
         if smallest > limit || !fits(smallest) {
             continue;
@@ -167,6 +214,8 @@ pub struct PlacedBrick {
     pub total: Kib,
     /// Usable size of the brick.
     pub size: Kib,
+    /// Is it the arbiter of its set?
+    pub arbiter: bool,
     /// Other bricks of its set in the same zone.
     pub zone_mates: usize,
     /// Devices of the zone that would stay emptier with this brick, on nodes without a brick of its set.
@@ -187,7 +236,8 @@ impl PlacedBrick {
             1 => "1 device there would stay emptier".to_owned(),
             n => format!("{n} devices there would stay emptier"),
         };
-        format!("{zone}; {percent:.1} % of its device stays free, {emptier}")
+        let arbiter = if self.arbiter { "arbiter brick; " } else { "" };
+        format!("{arbiter}{zone}; {percent:.1} % of its device stays free, {emptier}")
     }
 }
 
@@ -207,7 +257,12 @@ fn placed_brick(inventory: &Inventory, brick: &Brick, volume: &[&Arc<Brick>]) ->
     let mates: Vec<&Arc<Node>> = mates.filter_map(|other| inventory.node(other.node)).collect();
     let free = inventory.free(device);
     let stays = emptiness(free, device.total);
-    let could_take = |slot: &&Slot| slot.device != device.id && mates.iter().all(|mate| mate.id != slot.node);
+    let arbiter = brick.format == BrickFormat::Arbiter;
+    let any = !inventory.volume(brick.volume).is_some_and(|volume| Volume::has_arbiter(volume));
+    let could_take = |slot: &&Slot| {
+        let other_node = mates.iter().all(|mate| mate.id != slot.node);
+        slot.device != device.id && other_node && (any || slot.arbiter.takes(arbiter))
+    };
     let would_stay = |slot: &Slot| slot.free.checked_sub(brick.charge()).map_or(0, |rest| emptiness(rest, slot.total));
     let others = inventory.slots_of_zone(node.cluster, node.zone).filter(could_take);
     Some(PlacedBrick {
@@ -219,6 +274,7 @@ fn placed_brick(inventory: &Inventory, brick: &Brick, volume: &[&Arc<Brick>]) ->
         free,
         total: device.total,
         size: brick.size,
+        arbiter,
         zone_mates: mates.iter().filter(|mate| mate.zone == node.zone).count(),
         emptier: others.filter(|slot| would_stay(slot) > stays).count(),
     })

@@ -3,17 +3,23 @@
 //! - [`sizing`]: what a brick of some size takes from a device, and how a volume is split over brick sets.
 //! - [`choose`]: picks devices for all brick sets of a request, the emptiest first and spread over zones.
 //! - [`capacity`]: how many brick sets fit, exactly; if it says `n`, [`choose`] places `n`.
+//! - [`balance`]: which cluster is tried first.
+//! - [`replacement`]: one device for a brick that moves away from its own.
 //! - [`explain`]: why a request was refused, device by device.
 //!
 //! Everything is deterministic: the same state, request, facts and seed give the same devices.
 
+mod arbiter;
+pub mod balance;
 pub mod capacity;
 mod choose;
+mod copysets;
 pub mod explain;
 mod pick;
+pub mod replacement;
 pub mod sizing;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use choose::{Choice, Effort, NoFit, choose};
 
@@ -41,6 +47,33 @@ pub struct Policy {
     pub post_options: Vec<String>,
     /// Spread existing data over new bricks after an expansion.
     pub rebalance: bool,
+    /// Size of an average file, `average_file_size_kb`: how small arbiter bricks may be.
+    pub average_file_size: Kib,
+    /// How often a volume create whose commands failed is undone and tried again on other devices,
+    /// `operation_retry_limits.volume_create`.
+    pub create_retries: u32,
+    /// In clusters with more nodes than this, brick sets keep to a bounded family of node groups, so that fewer
+    /// combinations of dead nodes lose data; none is never. heketi v10 has no such thing.
+    pub copyset_nodes: Option<u32>,
+    /// How block hosting volumes come to be.
+    pub block_hosting: BlockHostingPolicy,
+}
+
+/// How block hosting volumes come to be (heketi v10's configuration keys).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockHostingPolicy {
+    /// Create one when no other has room, `auto_create_block_hosting_volume`.
+    pub auto_create: bool,
+    /// Size of one that is created like that, `block_hosting_volume_size`.
+    pub size: Gib,
+    /// Options of every block hosting volume, `block_hosting_volume_options`.
+    pub options: Vec<String>,
+}
+
+impl Default for BlockHostingPolicy {
+    fn default() -> Self {
+        Self { auto_create: false, size: Gib(1024), options: vec!["group gluster-block".into()] }
+    }
 }
 
 impl Default for Policy {
@@ -54,17 +87,39 @@ impl Default for Policy {
             pre_options: Vec::new(),
             post_options: Vec::new(),
             rebalance: true,
+            average_file_size: Kib(64),
+            create_retries: 4,
+            copyset_nodes: None,
+            block_hosting: BlockHostingPolicy::default(),
         }
     }
 }
 
-/// What is known about nodes at the moment of planning and is not in the state.
+/// What is known about nodes and devices at the moment of planning and is not in the state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// Nodes that are believed down: they get no bricks. Unknown nodes count as up.
     pub down: BTreeSet<NodeId>,
     /// Devices that failed earlier for this request: used only if nothing else fits.
     pub avoid: BTreeSet<DeviceId>,
+    /// How much devices failed of late, whoever asked: 100 for a failure of this moment, fading with time; 0 is as
+    /// good as absent. Used only if nothing else fits, those that failed least first.
+    pub failures: BTreeMap<DeviceId, u32>,
+}
+
+impl Facts {
+    /// How bad it is to use a device, 0 for one without failures.
+    pub fn burden(&self, device: DeviceId) -> u64 {
+        if self.avoid.contains(&device) {
+            return u64::MAX;
+        }
+        self.failures.get(&device).copied().unwrap_or(0).into()
+    }
+
+    /// Devices that failed of late.
+    pub(crate) fn failing(&self) -> impl Iterator<Item = DeviceId> {
+        self.failures.iter().filter(|(_, score)| **score > 0).map(|(device, _)| *device)
+    }
 }
 
 /// Brick sets to place in one cluster.
@@ -84,6 +139,8 @@ pub struct Wanted<'a> {
     pub zones: ZoneChecking,
     /// Rule the devices must meet.
     pub tag_rule: Option<&'a TagRule>,
+    /// The last brick of each set is an arbiter, sized for files of this size on average.
+    pub arbiter: Option<Kib>,
 }
 
 /// Why a device gets no brick.

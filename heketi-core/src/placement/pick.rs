@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::sizing::BrickSpace;
+use super::sizing::{BrickSpace, arbiter_brick};
 use super::{Facts, Wanted, passes};
 use crate::id::{DeviceId, NodeId};
 use crate::inventory::{Inventory, Slot};
-use crate::model::ZoneChecking;
+use crate::model::{ArbiterUse, ZoneChecking};
 use crate::units::Kib;
 
 /// How many devices of one class of one zone that have room are compared for one brick. The order of placement
@@ -50,32 +50,54 @@ struct Filling<'a, 'w> {
     inventory: &'a Inventory,
     wanted: &'a Wanted<'w>,
     facts: &'a Facts,
-    brick: Kib,
     promised: &'a Promised,
     seed: u64,
     nodes: Vec<NodeId>,
     zones: BTreeMap<i64, u32>,
 }
 
+/// One brick to find a device for.
+#[derive(Clone, Copy)]
+struct Sought {
+    size: Kib,
+    /// The devices it may stand on by their use for arbiter volumes, the better ones first.
+    uses: &'static [&'static [ArbiterUse]],
+}
+
+/// Bricks of volumes without arbiters stand anywhere.
+const ANY: &[&[ArbiterUse]] = &[&[ArbiterUse::Required, ArbiterUse::Supported, ArbiterUse::Disabled]];
+const DATA: &[&[ArbiterUse]] = &[&[ArbiterUse::Disabled], &[ArbiterUse::Supported]];
+const ARBITER: &[&[ArbiterUse]] = &[&[ArbiterUse::Required], &[ArbiterUse::Supported]];
+
 impl Filling<'_, '_> {
-    /// The best device of one zone, with its rank.
-    fn best_of_zone(&self, zone: i64) -> Look {
+    /// The best device of one zone among those of the first of `sought.uses` that has one, and which that is.
+    fn best_of_zone(&self, zone: i64, sought: Sought) -> (usize, Look) {
         // Rounding to extents only adds to this.
-        let least = BrickSpace::new(self.brick, self.wanted.factor, Kib::ZERO).total() + Kib(1);
+        let least = BrickSpace::new(sought.size, self.wanted.factor, Kib::ZERO).total() + Kib(1);
         let (mut best, mut gave_up, mut looked_up) = (None, false, 0);
-        for class in self.inventory.classes_of_zone(self.wanted.cluster, zone, least) {
-            gave_up |= !self.look_at_class(zone, class, &mut best, &mut looked_up);
+        for (number, uses) in sought.uses.iter().enumerate() {
+            for class in self.inventory.classes_of_zone(self.wanted.cluster, zone, least) {
+                if uses.contains(&class.1) {
+                    gave_up |= !self.look_at_class(zone, class, sought.size, &mut best, &mut looked_up);
+                }
+            }
+            if let Some((rank, slot)) = best {
+                return (number, Look::Found(rank, slot));
+            }
         }
-        match best {
-            Some((rank, slot)) => Look::Found(rank, slot),
-            None if gave_up => Look::GaveUp,
-            None => Look::Full,
-        }
+        (0, if gave_up { Look::GaveUp } else { Look::Full })
     }
 
     /// Replaces `best` by the best device of one class of one zone if that is better; false if that was given up
     /// before a device was found that can be taken.
-    fn look_at_class(&self, zone: i64, class: u8, best: &mut Option<(Rank, Slot)>, looked_up: &mut usize) -> bool {
+    fn look_at_class(
+        &self,
+        zone: i64,
+        class: (u8, ArbiterUse),
+        size: Kib,
+        best: &mut Option<(Rank, Slot)>,
+        looked_up: &mut usize,
+    ) -> bool {
         let mut compared = 0;
         for (looked_at, slot) in self.inventory.slots_of_class(self.wanted.cluster, zone, class).enumerate() {
             // Emptiness before a brick is an upper bound of emptiness after it.
@@ -90,9 +112,9 @@ impl Filling<'_, '_> {
                 continue;
             }
             let free = slot.free.saturating_sub(self.promised.get(&slot.device).copied().unwrap_or(Kib::ZERO));
-            let needed = BrickSpace::new(self.brick, self.wanted.factor, slot.extent).total();
+            let needed = BrickSpace::new(size, self.wanted.factor, slot.extent).total();
             let Some(rank) = rank(slot, free, needed, self.seed) else { continue };
-            let rank = if self.facts.avoid.contains(&slot.device) { (0, rank.1) } else { rank };
+            let rank = if self.facts.burden(slot.device) > 0 { (0, rank.1) } else { rank };
             if best.is_some_and(|(other, _)| rank <= other) {
                 compared += 1;
                 continue;
@@ -107,8 +129,8 @@ impl Filling<'_, '_> {
     }
 
     /// The best device among the zones this set uses least.
-    fn next(&mut self) -> Option<Slot> {
-        let mut best: Option<(u32, Rank, Slot)> = None;
+    fn next(&mut self, sought: Sought) -> Option<Slot> {
+        let mut best: Option<(u32, usize, Rank, Slot)> = None;
         let mut gave_up: Option<u32> = None;
         for zone in self.inventory.usable_zones(self.wanted.cluster) {
             let used = self.zones.get(&zone).copied().unwrap_or(0);
@@ -118,19 +140,22 @@ impl Filling<'_, '_> {
             if best.as_ref().is_some_and(|(least, ..)| used > *least) {
                 continue;
             }
-            let (rank, slot) = match self.best_of_zone(zone) {
-                Look::Found(rank, slot) => (rank, slot),
-                Look::Full => continue,
-                Look::GaveUp => {
+            let (number, rank, slot) = match self.best_of_zone(zone, sought) {
+                (number, Look::Found(rank, slot)) => (number, rank, slot),
+                (_, Look::Full) => continue,
+                (_, Look::GaveUp) => {
                     gave_up = Some(gave_up.map_or(used, |least| least.min(used)));
                     continue;
                 }
             };
-            if best.as_ref().is_none_or(|(least, other, _)| used < *least || rank > *other) {
-                best = Some((used, rank, slot));
+            let better = |(least, uses, other, _): &(u32, usize, Rank, Slot)| {
+                used < *least || number < *uses || (number == *uses && rank > *other)
+            };
+            if best.as_ref().is_none_or(better) {
+                best = Some((used, number, rank, slot));
             }
         }
-        let (used, _, slot) = best?;
+        let (used, _, _, slot) = best?;
         // A closer look may find room in a zone that this set uses less.
         if gave_up.is_some_and(|least| least < used) {
             return None;
@@ -150,13 +175,33 @@ pub(super) fn pick_set(
     promised: &mut Promised,
     seed: u64,
 ) -> Option<Vec<DeviceId>> {
-    let mut filling =
-        Filling { inventory, wanted, facts, brick, promised, seed, nodes: Vec::new(), zones: BTreeMap::new() };
-    let set: Option<Vec<Slot>> = (0..wanted.durability.set_size()).map(|_| filling.next()).collect();
-    let set = set?;
-    for slot in &set {
-        let needed = BrickSpace::new(brick, wanted.factor, slot.extent).total();
+    let mut filling = Filling { inventory, wanted, facts, promised, seed, nodes: Vec::new(), zones: BTreeMap::new() };
+    let set_size = wanted.durability.set_size();
+    let sizes = |index: u32| match wanted.arbiter {
+        None => Sought { size: brick, uses: ANY },
+        Some(_) if index + 1 < set_size => Sought { size: brick, uses: DATA },
+        Some(average_file) => Sought { size: arbiter_brick(brick, average_file), uses: ARBITER },
+    };
+    // Fewer devices can take the arbiter, so it comes first here; in the set it is the last.
+    let set: Option<Vec<(Slot, Kib)>> = (0..set_size)
+        .rev()
+        .map(|index| {
+            let sought = sizes(index);
+            Some((filling.next(sought)?, sought.size))
+        })
+        .collect();
+    let mut set = set?;
+    set.reverse();
+    // With an arbiter in the way, a set in fewer zones than there are is no good without a closer look.
+    if wanted.arbiter.is_some() {
+        let zones = inventory.usable_zones(wanted.cluster).take(set_size as usize).count();
+        if filling.zones.len() < zones {
+            return None;
+        }
+    }
+    for (slot, size) in &set {
+        let needed = BrickSpace::new(*size, wanted.factor, slot.extent).total();
         *promised.entry(slot.device).or_default() += needed;
     }
-    Some(set.into_iter().map(|slot| slot.device).collect())
+    Some(set.into_iter().map(|(slot, _)| slot.device).collect())
 }

@@ -32,12 +32,21 @@ impl BrickSpace {
     }
 }
 
+/// No arbiter brick is smaller: 16 MiB.
+const ARBITER_MIN: Kib = Kib(16 * 1024);
+
+/// Usable size of the arbiter brick of a set whose other bricks are of size `data`: it holds no file contents,
+/// so one KiB for each file of the average size will do (core section 2.5 of heketi v10's behaviour).
+pub fn arbiter_brick(data: Kib, average_file: Kib) -> Kib {
+    Kib(data.0 / average_file.0.max(1)).max(ARBITER_MIN)
+}
+
 /// One way to split a volume: `sets` brick sets with bricks of size `brick`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Split {
     /// How many brick sets.
     pub sets: u32,
-    /// Usable size of each brick.
+    /// Usable size of each brick that holds data.
     pub brick: Kib,
 }
 
@@ -50,6 +59,14 @@ pub enum SplitEnd {
     /// More sets would be more bricks than allowed.
     #[error("Maximum number of bricks reached.")]
     TooManyBricks,
+    /// Not one file of the average size would fit on a brick, so no arbiter brick can be sized.
+    #[error("Average file size ({}) is greater than Brick size ({})", .average_file.0, .brick.0)]
+    FilesTooLarge {
+        /// The average file size.
+        average_file: Kib,
+        /// Usable size of each brick that holds data.
+        brick: Kib,
+    },
 }
 
 /// The splits to try for a request, those with fewest sets first, and why the series ends.
@@ -64,9 +81,13 @@ pub fn splits(wanted: &Wanted<'_>, policy: &Policy) -> (Vec<Split>, SplitEnd) {
         if sets.saturating_mul(set_size).saturating_add(wanted.existing_bricks) > policy.max_bricks {
             return (splits, SplitEnd::TooManyBricks);
         }
-        if brick <= policy.brick_max {
-            splits.push(Split { sets, brick });
+        if brick > policy.brick_max {
+            continue;
         }
+        if let Some(average_file) = wanted.arbiter.filter(|average| brick < *average) {
+            return (splits, SplitEnd::FilesTooLarge { average_file, brick });
+        }
+        splits.push(Split { sets, brick });
     }
     (splits, SplitEnd::TooManyBricks)
 }
@@ -105,6 +126,7 @@ mod tests {
             existing_bricks: 0,
             zones: ZoneChecking::None,
             tag_rule: None,
+            arbiter: None,
         }
     }
 

@@ -7,7 +7,9 @@ use heketi_core::audit;
 use heketi_core::id::{IdSource, OperationId, VolumeId};
 use heketi_core::inventory::{Inventory, JobResult, Record, decode_key, decode_record, encode_key, encode_record};
 use heketi_core::model::Brick;
-use heketi_core::operation::{Event, GlusterBrick, Next, Planned, Step, StepOutcome, advance, mark_stale};
+use heketi_core::operation::{Environment, Event, GlusterBrick, Next, Planned, Step, StepOutcome, advance, mark_stale};
+
+use heketi_core::placement::{Facts, Policy};
 
 use super::NOW;
 use super::fake::{Fake, Fault, is_question};
@@ -45,6 +47,10 @@ pub struct World {
     pub fake: Fake,
     pub ids: CountedIds,
     pub mishaps: Mishaps,
+    /// What operations go by while they go on.
+    pub policy: Policy,
+    /// What the server knows about its nodes.
+    pub facts: Facts,
     /// Of each step that ran: was it only a question?
     pub steps: Vec<bool>,
     /// How many points there were where the server can die.
@@ -63,8 +69,9 @@ pub enum End {
 
 impl World {
     pub fn new(inventory: Inventory, fake: Fake) -> Self {
-        let (mishaps, ids) = (Mishaps::default(), CountedIds::default());
-        Self { inventory, fake, ids, mishaps, steps: Vec::new(), points: 0, log: Vec::new() }
+        let (mishaps, ids, facts) = (Mishaps::default(), CountedIds::default(), Facts::default());
+        let policy = super::plans::policy();
+        Self { inventory, fake, ids, mishaps, policy, facts, steps: Vec::new(), points: 0, log: Vec::new() }
     }
 
     /// Applies a plan and runs its operation, resuming it until it is over.
@@ -100,7 +107,10 @@ impl World {
         if self.dies() {
             return Err(End::Killed);
         }
-        let turn = advance(&self.inventory, id, event, NOW).unwrap();
+        let turn = {
+            let environment = Environment { ids: &mut self.ids, now: NOW, policy: &self.policy, facts: &self.facts };
+            advance(&self.inventory, id, event, environment).unwrap()
+        };
         self.inventory.apply(&turn.changes).unwrap_or_else(|error| panic!("{error}: {:#?}", self.log));
         let steps = match turn.next {
             Next::Finished => return Err(End::Finished),
@@ -167,11 +177,13 @@ impl World {
         for device in self.inventory.devices() {
             let host = self.inventory.node(device.node).unwrap().storage_host().to_owned();
             groups.insert((host.clone(), device.volume_group()));
-            let mut charge = Kib::ZERO;
+            // Bricks in one thin pool take its space once.
+            let mut pools = BTreeMap::new();
             for brick in self.inventory.bricks_of_device(device.id).map(|id| self.inventory.brick(id).unwrap()) {
                 bricks.insert((host.clone(), device.volume_group(), brick.spec(0).logical_volume));
-                charge += brick.charge();
+                pools.insert(brick.thin_pool_name(), brick.charge());
             }
+            let charge: Kib = pools.into_values().sum();
             if self.inventory.free(device) + charge + device.foreign != device.total {
                 found.push(format!("the space of device {} does not add up", device.id));
             }
@@ -190,8 +202,12 @@ impl World {
         found.extend(
             made_groups.symmetric_difference(&groups).map(|group| format!("group on one side only: {group:?}")),
         );
+        found.extend(self.fake.lost.keys().map(|host| format!("{host} is lost to its pool")));
+        found.extend(self.fake.lost_bricks.iter().map(|brick| format!("brick {brick} does not run")));
+        found.extend(self.fake.broken());
         found.extend(self.volume_differences());
         found.extend(self.pool_differences());
+        found.extend(self.block_differences());
         found
     }
 
@@ -221,6 +237,8 @@ impl World {
         let unknown =
             self.fake.volumes.keys().filter(|(_, name)| !known.contains(name) && !name.starts_with("foreign"));
         found.extend(unknown.map(|(_, name)| format!("gluster has volume {name}")));
+        let snapshots = self.fake.snapshots.keys().filter(|(_, name)| !name.starts_with("users"));
+        found.extend(snapshots.map(|(_, name)| format!("gluster has snapshot {name}")));
         found
     }
 

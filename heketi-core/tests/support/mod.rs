@@ -3,9 +3,18 @@
 // Every test file is a crate of its own and uses a part of this.
 #![allow(dead_code)]
 
+pub mod block_plans;
+pub mod clones;
 pub mod drive;
+pub mod evict;
 pub mod fake;
+pub mod fake_blocks;
+mod fake_repair;
+mod fake_snapshots;
 pub mod plans;
+pub mod replaced;
+pub mod scenes;
+pub mod torture;
 
 use heketi_core::Kib;
 use heketi_core::Timestamp;

@@ -6,10 +6,10 @@ use heketi_core::id::{ClusterId, NodeId, VolumeId};
 use heketi_core::inventory::{Inventory, JobResult};
 use heketi_core::model::{Durability, EntryState, HostNames, Tags};
 use heketi_core::operation::{
-    DeviceAdd, DeviceAddRequest, DeviceDelete, NodeAdd, NodeAddRequest, NodeDelete, Planned, VolumeCreate,
+    DeviceAdd, DeviceAddRequest, DeviceDelete, NodeAdd, NodeAddRequest, NodeDelete, Planned, VolumeClone, VolumeCreate,
     VolumeDelete, VolumeExpand, choose_cluster, choose_expansion, cluster_create, device_state,
 };
-use heketi_core::placement::{Effort, Facts, Policy};
+use heketi_core::placement::{BlockHostingPolicy, Effort, Facts, Policy};
 
 use super::NOW;
 use super::drive::{Mishaps, World};
@@ -35,9 +35,11 @@ pub fn add_device(world: &mut World, i: usize, name: &str) -> Planned {
     DeviceAdd::plan(&world.inventory, request, &mut world.ids, NOW).unwrap()
 }
 
-/// Bricks of at most 5 GiB: the volume has two sets.
+/// Bricks of at most 5 GiB: the volume has two sets. Block hosting volumes of 5 GiB come when they are needed. What
+/// fails is not tried again.
 pub fn policy() -> Policy {
-    Policy { brick_max: Gib(5).kib(), ..Policy::default() }
+    let block_hosting = BlockHostingPolicy { auto_create: true, size: Gib(5), ..BlockHostingPolicy::default() };
+    Policy { brick_max: Gib(5).kib(), create_retries: 0, block_hosting, ..Policy::default() }
 }
 
 pub fn request() -> CheckedVolumeCreate {
@@ -120,4 +122,19 @@ pub fn failed_device(world: &World) -> heketi_core::id::DeviceId {
 pub fn delete_device(world: &mut World) -> Planned {
     let device = failed_device(world);
     DeviceDelete::plan(&world.inventory, device, false, &mut world.ids, NOW).unwrap()
+}
+
+/// Clones the volume of this name.
+pub fn clone(world: &mut World, source: &str, name: &str) -> Planned {
+    let (inventory, source) = (&world.inventory, volume_named(world, source));
+    VolumeClone::plan(inventory, source, Some(name.into()), &policy(), &mut world.ids, NOW).unwrap()
+}
+
+pub fn volume_named(world: &World, name: &str) -> VolumeId {
+    world.inventory.volume_named(first_cluster(world), name).unwrap()
+}
+
+pub fn delete_named(world: &mut World, name: &str) -> Planned {
+    let volume = volume_named(world, name);
+    VolumeDelete::plan(&world.inventory, volume, &mut world.ids, NOW).unwrap()
 }

@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use heketi_core::inventory::{ChangeSet, Inventory};
 use tokio::sync::oneshot;
@@ -59,14 +59,24 @@ fn run(engine: &Weak<Inner>, store: &dyn Store, mut revision: Revision, receiver
             records += next.changes.len();
             batch.push(next);
         }
-        let after = batch.last().map(|commit| commit.after.clone());
-        let (sets, waiting): (Vec<ChangeSet>, Vec<Waiting>) =
-            batch.into_iter().map(|commit| (commit.changes, commit.done)).unzip();
+        let (mut sets, mut after, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
+        for commit in batch {
+            sets.push(commit.changes);
+            after.push(commit.after);
+            waiting.push(commit.done);
+        }
+        let started = Instant::now();
         match store.commit(revision, &sets) {
             Ok(next) => {
                 revision = next;
-                if let (Some(inner), Some(after)) = (engine.upgrade(), after) {
-                    inner.durable.store(after);
+                if let (Some(inner), Some(last)) = (engine.upgrade(), after.last()) {
+                    let before = inner.durable.swap(last.clone());
+                    inner.commits.send_modify(|commits| *commits += 1);
+                    if let Some(meter) = &inner.config.meter {
+                        meter.committed(started.elapsed());
+                    }
+                    answer(std::mem::take(&mut waiting), &Ok(()));
+                    tell(&inner, before, &sets, &after);
                 }
                 answer(waiting, &Ok(()));
             }
@@ -88,6 +98,15 @@ fn run(engine: &Weak<Inner>, store: &dyn Store, mut revision: Revision, receiver
                 }
             }
         }
+    }
+}
+
+/// Tells those who watch what each of these changes means.
+fn tell(inner: &Inner, before: Arc<Inventory>, sets: &[ChangeSet], after: &[Arc<Inventory>]) {
+    let mut before = &before;
+    for (changes, after) in sets.iter().zip(after) {
+        inner.events.changed(before, changes, after);
+        before = after;
     }
 }
 
@@ -130,6 +149,7 @@ fn reload(
                 inner.current.store(snapshot.clone());
                 inner.durable.store(snapshot);
                 inner.reloaded.notify_one();
+                inner.events.gap();
                 tracing::warn!("the store was read again; interrupted operations will be resumed");
                 return Some(revision);
             }

@@ -32,7 +32,7 @@ impl EngineHostKeys {
 
     fn engine(&self) -> Result<Engine, String> {
         let inner = self.engine.get().and_then(Weak::upgrade);
-        inner.map(|inner| Engine { inner }).ok_or_else(|| "heketi is starting or stopping".to_owned())
+        inner.map(|inner| Engine { inner, key: None }).ok_or_else(|| "heketi is starting or stopping".to_owned())
     }
 }
 

@@ -5,27 +5,29 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::select_ok;
-use heketi_core::api::{CheckedVolumeCreate, TagsChangeRequest};
+use heketi_core::api::{CapacityInfo, CheckedVolumeCreate, PlacementInfo, TagsChangeRequest};
 use heketi_core::id::{ClusterId, DeviceId, NodeId, QueueId, VolumeId};
-use heketi_core::inventory::{ChangeSet, Inventory, Job, JobResult, Key};
+use heketi_core::inventory::{ChangeSet, Inventory, JobResult};
 use heketi_core::model::{EntryState, Tags};
 use heketi_core::operation::{
     Action, DeviceAdd, DeviceAddRequest, DeviceDelete, Event, Host, NodeAdd, NodeAddRequest, NodeDelete, Planned, Step,
-    StepFailure, VolumeCreate, VolumeDelete, VolumeExpand, choose_cluster, choose_expansion, cluster_create,
-    cluster_delete, cluster_flags, device_state, device_tags, explain_create, explain_expansion, finished_job,
-    node_state, node_tags,
+    StepFailure, VolumeCreate, VolumeDelete, VolumeExpand, capacity, choose_cluster, choose_expansion, cluster_create,
+    cluster_delete, cluster_flags, device_tags, explain_create, explain_expansion, explain_placement, finished_job,
+    node_tags,
 };
-use heketi_core::placement::{Effort, Facts};
+use heketi_core::placement::Effort;
 use heketi_core::{Error, ErrorKind, Gib};
+use tracing::Instrument;
 
+use super::runner::Started;
 use super::writer::Planning;
-use super::{Engine, in_flight, not_serving};
+use super::{Engine, not_serving};
 
 /// How often a choice made on a snapshot may turn out outdated before it is made under the lock.
 const OPTIMISTIC_TRIES: usize = 3;
 
 /// Settles ties of placement. Any constant will do: the state changes from volume to volume.
-const SEED: u64 = 0;
+pub(super) const SEED: u64 = 0;
 
 impl Engine {
     /// Creates a cluster.
@@ -105,14 +107,6 @@ impl Engine {
         self.submit(|planning| NodeDelete::plan(planning.inventory, id, planning.ids, planning.now)).await
     }
 
-    /// Changes the state of a node; the job tells whether that was allowed.
-    ///
-    /// # Errors
-    /// `NotFound`, `NotServing`.
-    pub async fn node_state(&self, id: NodeId, state: EntryState) -> Result<QueueId, Error> {
-        self.at_once(|inventory| node_state(inventory, id, state)).await
-    }
-
     /// Changes the tags of a node; returns the tags it has then.
     ///
     /// # Errors
@@ -138,14 +132,6 @@ impl Engine {
         self.submit(|planning| DeviceDelete::plan(planning.inventory, id, force, planning.ids, planning.now)).await
     }
 
-    /// Changes the state of a device; the job tells whether that was allowed.
-    ///
-    /// # Errors
-    /// `NotFound`, `NotServing`.
-    pub async fn device_state(&self, id: DeviceId, state: EntryState) -> Result<QueueId, Error> {
-        self.at_once(|inventory| device_state(inventory, id, state)).await
-    }
-
     /// Changes the tags of a device; returns the tags it has then.
     ///
     /// # Errors
@@ -162,15 +148,15 @@ impl Engine {
     /// `NotServing`.
     pub async fn volume_create(&self, request: CheckedVolumeCreate) -> Result<QueueId, Error> {
         let (request, policy) = (Arc::new(request), Arc::new(self.config().policy.clone()));
-        let (asked, limits) = (request.clone(), policy.clone());
-        let look = move |inventory: &Inventory, effort| {
-            choose_cluster(inventory, &asked, &limits, &Facts::default(), effort, SEED)
-        };
+        let facts = self.facts();
+        let (asked, limits, known) = (request.clone(), policy.clone(), facts.clone());
+        let look =
+            move |inventory: &Inventory, effort| choose_cluster(inventory, &asked, &limits, &known, effort, SEED);
         let (asked, limits) = (request.clone(), policy.clone());
         let plan = move |planning: &mut Planning<'_>, chosen: &_| {
             VolumeCreate::plan(planning.inventory, &asked, chosen, &limits, planning.ids, planning.now)
         };
-        let explain = move |inventory: &Inventory| explain_create(inventory, &request, &policy, &Facts::default());
+        let explain = move |inventory: &Inventory| explain_create(inventory, &request, &policy, &facts);
         self.explained(self.place(look, plan).await, explain).await
     }
 
@@ -181,22 +167,41 @@ impl Engine {
     /// `NotServing`.
     pub async fn volume_expand(&self, id: VolumeId, increment: Gib) -> Result<QueueId, Error> {
         let policy = Arc::new(self.config().policy.clone());
-        let limits = policy.clone();
+        let facts = self.facts();
+        let (limits, known) = (policy.clone(), facts.clone());
         let look = move |inventory: &Inventory, effort| {
-            choose_expansion(inventory, id, increment, &limits, &Facts::default(), effort, SEED)
+            choose_expansion(inventory, id, increment, &limits, &known, effort, SEED)
         };
         let limits = policy.clone();
         let plan = move |planning: &mut Planning<'_>, chosen: &_| {
             VolumeExpand::plan(planning.inventory, id, increment, chosen, &limits, planning.ids, planning.now)
         };
-        let explain =
-            move |inventory: &Inventory| explain_expansion(inventory, id, increment, &policy, &Facts::default());
+        let explain = move |inventory: &Inventory| explain_expansion(inventory, id, increment, &policy, &facts);
         self.explained(self.place(look, plan).await, explain).await
+    }
+
+    /// Where a new volume would go now, and why each device gets no brick of it. Nothing changes.
+    ///
+    /// # Errors
+    /// `Invalid`; lack of room is an answer.
+    pub async fn explain_placement(&self, request: CheckedVolumeCreate) -> Result<PlacementInfo, Error> {
+        let (inventory, facts, policy) = (self.inventory(), self.facts(), self.config().policy.clone());
+        blocking(move || explain_placement(&inventory, &request, &policy, &facts, SEED)).await?
+    }
+
+    /// The largest volume that fits now, for all clusters or one and each durability. `factor` is thin pool size over
+    /// brick size: 1 without room for snapshots.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn capacity(&self, cluster: Option<ClusterId>, factor: f32) -> Result<CapacityInfo, Error> {
+        let (inventory, facts, policy) = (self.inventory(), self.facts(), self.config().policy.clone());
+        blocking(move || capacity(&inventory, cluster, factor, &policy, &facts)).await?
     }
 
     /// Looks for devices and makes the plan durable. The quick look is taken under the lock; the long one on a
     /// snapshot, so that nobody waits for it, and its choice is checked under the lock by `plan`.
-    async fn place<C: Send + 'static>(
+    pub(super) async fn place<C: Send + 'static>(
         &self,
         look: impl Fn(&Inventory, Effort) -> Result<Option<C>, Error> + Clone + Send + 'static,
         plan: impl Fn(&mut Planning<'_>, &C) -> Result<Option<Planned>, Error>,
@@ -221,7 +226,7 @@ impl Engine {
     }
 
     /// Adds to lack of space and limits what stands in the way, device by device.
-    async fn explained<T>(
+    pub(super) async fn explained<T>(
         &self,
         placed: Result<T, Error>,
         explain: impl FnOnce(&Inventory) -> Vec<String> + Send + 'static,
@@ -246,38 +251,15 @@ impl Engine {
         planned.ok_or_else(Error::busy)
     }
 
-    /// A job as it is on disk.
-    ///
-    /// # Errors
-    /// `NotFound`.
-    pub fn job(&self, id: QueueId) -> Result<Arc<Job>, Error> {
-        self.durable_inventory().job(id).cloned().ok_or_else(Error::not_found)
-    }
-
-    /// Forgets a finished job, because its client has the answer. A pending one stays.
-    ///
-    /// # Errors
-    /// `NotFound`, `NotServing`.
-    pub fn collect_job(&self, id: QueueId) -> Result<(), Error> {
-        let applied = self.change(|planning| {
-            let job = planning.inventory.job(id).ok_or_else(Error::not_found)?;
-            let mut changes = ChangeSet::default();
-            if job.result.is_some() {
-                changes.delete(Key::Job(id));
-            }
-            Ok(((), changes))
-        })?;
-        // Losing this change only lets the client ask once more.
-        drop(applied);
-        Ok(())
-    }
-
-    fn accepting(&self) -> Result<(), Error> {
+    pub(super) fn accepting(&self) -> Result<(), Error> {
         if self.is_stopping() { Err(not_serving("the server is shutting down")) } else { Ok(()) }
     }
 
     /// A state change that needs no node: the job is over as soon as it is durable.
-    async fn at_once(&self, change: impl FnOnce(&Inventory) -> Result<ChangeSet, Error>) -> Result<QueueId, Error> {
+    pub(super) async fn at_once(
+        &self,
+        change: impl FnOnce(&Inventory) -> Result<ChangeSet, Error>,
+    ) -> Result<QueueId, Error> {
         self.accepting()?;
         self.change_durably(|planning| {
             let (result, changes) = match change(planning.inventory) {
@@ -291,7 +273,7 @@ impl Engine {
     }
 
     /// Makes a plan durable and starts its operation.
-    async fn submit(
+    pub(super) async fn submit(
         &self,
         planner: impl FnOnce(&mut Planning<'_>) -> Result<Planned, Error>,
     ) -> Result<QueueId, Error> {
@@ -300,19 +282,19 @@ impl Engine {
     }
 
     /// As [`Engine::submit`], for operations that count towards the limit; a planner may find no plan.
-    async fn submit_slot(
+    pub(super) async fn submit_slot(
         &self,
         planner: impl FnOnce(&mut Planning<'_>) -> Result<Option<Planned>, Error>,
     ) -> Result<Option<QueueId>, Error> {
         let limit = self.config().max_in_flight;
         let free_slot = |planning: &Planning<'_>| {
-            let busy = in_flight(planning.inventory) >= limit;
+            let busy = planning.in_flight() >= limit;
             if busy { Err(Error::busy()) } else { Ok(()) }
         };
         self.submit_where(free_slot, planner).await
     }
 
-    async fn submit_where(
+    pub(super) async fn submit_where(
         &self,
         allowed: impl FnOnce(&Planning<'_>) -> Result<(), Error>,
         planner: impl FnOnce(&mut Planning<'_>) -> Result<Option<Planned>, Error>,
@@ -326,13 +308,14 @@ impl Engine {
         // From here to the start nothing may be dropped: a client that goes away must not leave an operation
         // that is tracked but run by nobody.
         let engine = self.clone();
-        let started = tokio::spawn(async move {
+        let start = async move {
             let planned = planned.durable().await?;
             Ok(planned.map(|(operation, queue)| {
-                drop(engine.start(operation, Event::Start));
+                drop(engine.start(operation, Event::Start, Started::Requested));
                 queue
             }))
-        });
+        };
+        let started = tokio::spawn(start.in_current_span());
         started.await.map_err(|_| Error::internal("the operation could not be started"))?
     }
 }
@@ -343,6 +326,6 @@ fn wants_explanation(error: &Error) -> bool {
     error.kind() == ErrorKind::CannotAllocate && reasons.iter().any(|reason| error.text().contains(reason))
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
     tokio::task::spawn_blocking(work).await.map_err(|_| Error::internal("a long look at the state ended by a defect"))
 }

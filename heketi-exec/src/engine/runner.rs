@@ -1,17 +1,21 @@
 //! Runs operations: one task each, stage after stage.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use heketi_core::Error;
 use heketi_core::id::OperationId;
 use heketi_core::inventory::{Change, ChangeSet, Job, JobResult, Record};
 use heketi_core::operation::{
-    Advance, Certainty, Event, FailureKind, Next, Operation, OperationStatus, Step, StepFailure, StepOutcome, advance,
+    Action, Advance, Certainty, Environment, Event, FailureKind, Next, Observation, Operation, OperationStatus, Step,
+    StepFailure, StepOutcome, advance,
 };
+use heketi_core::{Error, ErrorKind};
 use tokio::sync::Semaphore;
+use tracing::Instrument;
 
+use super::meter::Ended;
 use super::{Engine, lock};
 
 /// Counts a running task for as long as it lives.
@@ -19,40 +23,81 @@ struct Running(Engine, OperationId);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        lock(&self.0.inner.state).tracked.remove(&self.1);
+        {
+            let mut state = lock(&self.0.inner.state);
+            state.tracked.remove(&self.1);
+            state.background.remove(&self.1);
+        }
+        self.0.progress_ends(self.1);
         self.0.inner.running.send_modify(|running| *running -= 1);
     }
 }
 
+/// On whose behalf an operation runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Started {
+    /// Somebody asked for it: it counts towards the limit.
+    Requested,
+    /// The background cleaner resumed it: it takes nobody's place.
+    Background,
+}
+
+/// The pause between two tries to record that an operation stopped.
+const MARK_PAUSE: Duration = Duration::from_millis(200);
+
 impl Engine {
     /// Runs an operation in the background, unless it runs already.
-    pub(super) fn start(&self, id: OperationId, event: Event) -> Option<tokio::task::JoinHandle<()>> {
-        if !lock(&self.inner.state).tracked.insert(id) {
-            return None;
+    pub(super) fn start(&self, id: OperationId, event: Event, by: Started) -> Option<tokio::task::JoinHandle<()>> {
+        {
+            let mut state = lock(&self.inner.state);
+            if !state.tracked.insert(id) {
+                return None;
+            }
+            if by == Started::Background {
+                state.background.insert(id);
+            }
         }
         self.inner.running.send_modify(|running| *running += 1);
-        let running = Running(self.clone(), id);
-        Some(tokio::spawn(async move {
+        let running = Running(self.without_key(), id);
+        let task = async move {
             let engine = running.0.clone();
             let run = std::panic::AssertUnwindSafe(engine.run(id, event)).catch_unwind();
-            match run.await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::error!(operation = %id, "operation stopped: {error}"),
+            let stopped = match run.await {
+                Ok(Ok(())) => false,
+                Ok(Err(error)) => {
+                    tracing::error!(operation = %id, "operation stopped: {error}");
+                    true
+                }
                 Err(_) => {
                     tracing::error!(operation = %id, "operation ended by a defect of heketi");
-                    engine.mark_failed(id).await;
+                    true
                 }
+            };
+            if stopped && let Err(error) = engine.mark_failed(id, true).await {
+                engine.mark_failed_later(id, &error);
             }
             drop(running);
-        }))
+        };
+        // Its log lines, those of its commands too, belong to the request that asked for it.
+        Some(tokio::spawn(task.in_current_span()))
     }
 
     async fn run(&self, id: OperationId, mut event: Event) -> Result<(), Error> {
+        let started = Instant::now();
         loop {
+            let facts = self.facts();
             let (operation, next, changes) = self
                 .change_durably(|planning| {
                     let operation = planning.inventory.operation(id).cloned();
-                    let Advance { next, changes } = advance(planning.inventory, id, event, planning.now)?;
+                    let Advance { next, changes } = {
+                        let environment = Environment {
+                            ids: planning.ids,
+                            now: planning.now,
+                            policy: &self.config().policy,
+                            facts: &facts,
+                        };
+                        advance(planning.inventory, id, event, environment)?
+                    };
                     Ok(((operation, next, changes.clone()), changes))
                 })
                 .await?;
@@ -60,7 +105,10 @@ impl Engine {
                 Next::Run(steps) => steps,
                 ended => {
                     if let Some(operation) = operation {
-                        log_end(&operation, &ended, &changes);
+                        let outcome = log_end(&operation, &ended, &changes);
+                        if let Some(meter) = &self.config().meter {
+                            meter.operation_ended(operation.type_name(), outcome, started.elapsed());
+                        }
                     }
                     return Ok(());
                 }
@@ -73,10 +121,21 @@ impl Engine {
     }
 
     async fn run_stage(&self, id: OperationId, steps: &[Step]) -> Vec<StepOutcome> {
-        join_all(steps.iter().map(|step| self.run_step(id, step))).await
+        self.stage_begins(id, steps);
+        let run = async |step| {
+            let words = self.step_begins(id, step);
+            let outcome = self.run_step(id, step).await;
+            self.step_ends(id, &words);
+            outcome
+        };
+        join_all(steps.iter().map(run)).await
     }
 
     async fn run_step(&self, id: OperationId, step: &Step) -> StepOutcome {
+        if step.action == Action::Wait {
+            return self.wait_for_next_look(step).await;
+        }
+        let step = &self.likely_hosts_first(step);
         let Some(host) = step.hosts.first() else { return Err(no_host(step)) };
         // gluster locks a whole cluster: commands that wait there would time out instead.
         let cluster =
@@ -94,9 +153,10 @@ impl Engine {
         if self.is_stopping() {
             return Err(shut_down(step));
         }
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         let outcome = self.inner.executor.execute(step).await;
         let (duration, action) = (started.elapsed(), step.action.describe());
+        self.learn(step, &outcome);
         match &outcome {
             Ok(_) => tracing::debug!(operation = %id, host = %host.manage, ?duration, "{action}: done"),
             Err(failure) => {
@@ -106,22 +166,56 @@ impl Engine {
         outcome
     }
 
-    /// An operation whose task ended without a word waits to be resumed.
-    pub(super) async fn mark_failed(&self, id: OperationId) {
-        let marked = self.change_durably(|planning| {
+    /// Waits without taking a place at any node, and no longer than the engine lives.
+    async fn wait_for_next_look(&self, step: &Step) -> StepOutcome {
+        let mut stopping = self.inner.stopping.subscribe();
+        tokio::select! {
+            () = tokio::time::sleep(self.config().poll_interval) => Ok(Observation::Done),
+            _ = stopping.wait_for(|stopping| *stopping) => Err(shut_down(step)),
+        }
+    }
+
+    /// An operation whose task ended without a word waits to be resumed. One that is resumed already is left
+    /// alone, unless it is the caller's own.
+    async fn mark_failed(&self, id: OperationId, own: bool) -> Result<(), Error> {
+        self.change_durably(|planning| {
             let operation = planning.inventory.operation(id).ok_or_else(Error::not_found)?;
             let mut changes = ChangeSet::default();
-            changes.put_operation(Operation { status: OperationStatus::Failed, ..Operation::clone(operation) });
+            let runs = !own && planning.tracked.contains(&id);
+            if operation.status == OperationStatus::New && !runs {
+                changes.put_operation(Operation { status: OperationStatus::Failed, ..Operation::clone(operation) });
+            }
             Ok(((), changes))
-        });
-        if let Err(error) = marked.await {
-            tracing::error!(operation = %id, "operation cannot be marked failed: {error}");
+        })
+        .await
+    }
+
+    /// Marks an operation failed as soon as the store takes changes again.
+    fn mark_failed_later(&self, id: OperationId, error: &Error) {
+        // It is over, and its record gone.
+        if error.kind() == ErrorKind::NotFound || self.is_stopping() {
+            return;
         }
+        tracing::error!(operation = %id, "operation cannot be marked failed yet: {error}");
+        let (weak, mut stopping) = (Arc::downgrade(&self.inner), self.inner.stopping.subscribe());
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    () = tokio::time::sleep(MARK_PAUSE) => {}
+                    _ = stopping.wait_for(|stopping| *stopping) => return,
+                }
+                let Some(inner) = weak.upgrade() else { return };
+                match (Engine { inner, key: None }).mark_failed(id, false).await {
+                    Err(error) if error.kind() == ErrorKind::NotServing => {}
+                    _ => return,
+                }
+            }
+        });
     }
 }
 
 /// The one line an administrator reads about an operation.
-fn log_end(operation: &Operation, ended: &Next, changes: &ChangeSet) {
+fn log_end(operation: &Operation, ended: &Next, changes: &ChangeSet) -> Ended {
     let id = operation.id;
     let failed = changes.iter().find_map(|change| match change {
         Change::Put(Record::Job(Job { result: Some(JobResult::Failed(text)), .. })) => Some(text.as_str()),
@@ -130,9 +224,16 @@ fn log_end(operation: &Operation, ended: &Next, changes: &ChangeSet) {
     match (ended, failed) {
         (Next::Suspended(why), _) => {
             tracing::error!(operation = %id, "Could not {} nor undo it; it is resumed later: {why}", operation.describe(false));
+            Ended::Suspended
         }
-        (_, Some(text)) => tracing::error!(operation = %id, "Could not {}: {text}", operation.describe(false)),
-        (_, None) => tracing::info!(operation = %id, "{}", operation.describe(true)),
+        (_, Some(text)) => {
+            tracing::error!(operation = %id, "Could not {}: {text}", operation.describe(false));
+            Ended::Failed
+        }
+        (_, None) => {
+            tracing::info!(operation = %id, "{}", operation.describe(true));
+            Ended::Done
+        }
     }
 }
 

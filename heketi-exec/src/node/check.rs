@@ -1,8 +1,10 @@
 //! Refuses arguments that no node must ever see, whatever checked them before.
 
-use heketi_core::operation::{Action, BrickSpec, GlusterBrick};
+use heketi_core::operation::{Action, BrickSpec, GlusterBlockSpec, GlusterBrick};
+use heketi_core::units::Gib;
 
 use super::NodeOptions;
+use super::commands::device::MOUNT_ROOT;
 
 /// An argument that is not sent to any node.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +46,10 @@ fn name(what: &'static str, text: &str, others: &str) -> Checked {
 
 fn volume_name(text: &str) -> Checked {
     name("volume name", text, "_-")
+}
+
+fn snapshot_name(text: &str) -> Checked {
+    name("snapshot name", text, "._-")
 }
 
 fn host_name(text: &str) -> Checked {
@@ -104,14 +110,16 @@ fn gluster_bricks(sets: &[Vec<GlusterBrick>]) -> Checked {
     })
 }
 
-/// Key and value of a volume option, split at the first blank.
+/// Key and value of a volume option, split at the first blank. Blanks before the key are no part of it: v10's shell
+/// dropped them, and what splits a list at its commas leaves them there.
 ///
 /// # Errors
 /// [`ArgumentError`] when there is no value, or gluster would read key or value as an option of its own.
 pub fn volume_option(text: &str) -> Result<(&str, &str), ArgumentError> {
     const WHAT: &str = "volume option";
     argument(WHAT, text)?;
-    let (key, value) = text.split_once(' ').unwrap_or((text, ""));
+    let trimmed = text.trim_start();
+    let (key, value) = trimmed.split_once(' ').unwrap_or((trimmed, ""));
     let value = value.trim();
     let why = match () {
         () if key.is_empty() => "has no name",
@@ -129,6 +137,15 @@ pub fn volume_option(text: &str) -> Result<(&str, &str), ArgumentError> {
 pub fn action(action: &Action) -> Checked {
     match action {
         Action::ProbePeer { storage } | Action::DetachPeer { storage } => host_name(storage),
+        Action::RestorePeer { uuid, through } => {
+            name("peer identity", uuid, "-")?;
+            host_name(through)
+        }
+        Action::ResetBrick { name, brick } | Action::StopBrick { name, brick } => {
+            volume_name(name)?;
+            gluster_bricks(&[vec![brick.clone()]])
+        }
+        Action::StartHeal { name } => volume_name(name),
         Action::InspectDevice { device } => path("device", device),
         Action::SetUpDevice { device, volume_group, .. }
         | Action::ReadDevice { device, volume_group }
@@ -138,7 +155,16 @@ pub fn action(action: &Action) -> Checked {
         }
         Action::CreateBrick { brick, .. } => new_brick(brick),
         Action::DestroyBrick { brick: old } => brick(old),
-        Action::CreateVolume { volume } => {
+        Action::MountBrick { brick, .. } => new_brick(brick),
+        Action::RemoveMountDirectory { path: directory } => {
+            path("directory", directory)?;
+            let inside = directory.strip_prefix(MOUNT_ROOT).and_then(|rest| rest.strip_prefix('/'));
+            match inside {
+                Some(rest) if !rest.is_empty() => Ok(()),
+                _ => refuse("directory", directory, "is not below heketi's mount points"),
+            }
+        }
+        Action::CreateVolume { volume } | Action::RecreateVolume { volume } => {
             volume_name(&volume.name)?;
             gluster_bricks(&volume.sets)?;
             volume.options.iter().filter(|text| !text.is_empty()).try_for_each(|text| volume_option(text).map(drop))
@@ -147,9 +173,56 @@ pub fn action(action: &Action) -> Checked {
             volume_name(name)?;
             gluster_bricks(sets)
         }
-        Action::Rebalance { name } | Action::StartVolume { name } | Action::DeleteVolume { name } => volume_name(name),
+        Action::SetOptions { name, options } => {
+            volume_name(name)?;
+            options.iter().filter(|text| !text.is_empty()).try_for_each(|text| volume_option(text).map(drop))
+        }
+        Action::CreateSnapshot { volume, snapshot } => {
+            volume_name(volume)?;
+            snapshot_name(snapshot)
+        }
+        Action::CloneSnapshot { snapshot, clone } => {
+            snapshot_name(snapshot)?;
+            volume_name(clone)
+        }
+        Action::DeleteSnapshot { snapshot } => snapshot_name(snapshot),
+        Action::ReadBrickStorage { directory } => path("brick directory", directory),
+        Action::ReplaceBrick { name, old, new } => {
+            volume_name(name)?;
+            gluster_bricks(&[vec![old.clone(), new.clone()]])
+        }
+        Action::Rebalance { name }
+        | Action::StartVolume { name }
+        | Action::StartBricks { name }
+        | Action::DeleteVolume { name }
+        | Action::HealInfo { name } => volume_name(name),
+        Action::CreateBlockVolume { block_volume: new } => new_block_volume(new),
+        Action::DeleteBlockVolume { hosting, name } | Action::ReadBlockVolume { hosting, name } => {
+            block_volume(hosting, name)
+        }
+        Action::ExpandBlockVolume { hosting, name, size } => {
+            block_volume(hosting, name)?;
+            if *size == Gib(0) { refuse("block volume", name, "has no valid size") } else { Ok(()) }
+        }
+        Action::ListBlockVolumes { hosting } => volume_name(hosting),
         _ => Ok(()),
     }
+}
+
+fn block_volume(hosting: &str, name: &str) -> Checked {
+    volume_name(hosting)?;
+    self::name("block volume name", name, "_-")
+}
+
+fn new_block_volume(new: &GlusterBlockSpec) -> Checked {
+    block_volume(&new.hosting, &new.name)?;
+    if new.size == Gib(0) {
+        return refuse("block volume", &new.name, "has no valid size");
+    }
+    if !(1..=new.hosts.len()).contains(&(new.ha_count as usize)) {
+        return refuse("block volume", &new.name, "has no valid number of hosts");
+    }
+    new.hosts.iter().try_for_each(|host| host_name(host))
 }
 
 /// Checks the texts of a configuration that become part of command lines.
@@ -159,8 +232,13 @@ pub fn action(action: &Action) -> Checked {
 pub fn options(options: &NodeOptions) -> Checked {
     path("fstab", &options.fstab)?;
     argument("mount options", &options.mount_options)?;
-    if options.mount_options.contains(char::is_whitespace) {
-        return refuse("mount options", &options.mount_options, "contain a blank");
+    if !options.fstab_options.is_empty() {
+        argument("fstab options", &options.fstab_options)?;
+    }
+    for (what, text) in [("mount options", &options.mount_options), ("fstab options", &options.fstab_options)] {
+        if text.contains(char::is_whitespace) {
+            return refuse(what, text, "contain a blank");
+        }
     }
     for (what, size) in [
         ("pv_data_alignment", &options.pv_data_alignment),
@@ -169,6 +247,7 @@ pub fn options(options: &NodeOptions) -> Checked {
     ] {
         name(what, size, ".")?;
     }
+    name("block_prealloc", &options.block_prealloc, "_-")?;
     if options.lvm_wrapper.contains(|c: char| c.is_control()) {
         return refuse("lvm_wrapper", &options.lvm_wrapper, "contains a control character");
     }

@@ -5,7 +5,7 @@
 //! is the [`CommandRunner`]'s business.
 
 mod check;
-mod commands;
+pub(crate) mod commands;
 mod options;
 pub mod parse;
 mod quote;
@@ -54,13 +54,14 @@ impl NodeExecutor {
         locks.entry(node).or_default().clone()
     }
 
-    async fn execute_on(&self, host: &Host, action: &Action) -> StepOutcome {
+    async fn execute_on(&self, host: &Host, has_companions: bool, action: &Action) -> StepOutcome {
         let lock = changes_storage(action).then(|| self.storage_lock(host.node));
         let _held = match &lock {
             Some(lock) => Some(lock.lock().await),
             None => None,
         };
         let mut session = Session::new(self.runner.as_ref(), &self.options, host);
+        session.has_companions = has_companions;
         steps::execute(&mut session, action).await
     }
 }
@@ -73,6 +74,8 @@ fn changes_storage(action: &Action) -> bool {
             | Action::TearDownDevice { .. }
             | Action::CreateBrick { .. }
             | Action::DestroyBrick { .. }
+            | Action::MountBrick { .. }
+            | Action::RemoveMountDirectory { .. }
     )
 }
 
@@ -88,14 +91,17 @@ impl Executor for NodeExecutor {
         })?;
         let mut unreachable = Vec::new();
         for host in &step.hosts {
-            match self.execute_on(host, &step.action).await {
+            match self.execute_on(host, step.hosts.len() > 1, &step.action).await {
                 Ok(seen) => {
                     info!(host = %host.manage, "{what}: done");
                     return Ok(seen);
                 }
                 Err(failure) => {
-                    warn!(host = %host.manage, certainty = ?failure.certainty, "{what}: {}", failure.text);
                     let stop = failure.certainty != Certainty::NotStarted || failure.kind == FailureKind::ShutDown;
+                    // Whoever runs the step tells of the failure it ends with.
+                    if !stop && unreachable.len() + 1 < step.hosts.len() {
+                        warn!(host = %host.manage, "{what}: {}; the next host is asked", failure.text);
+                    }
                     unreachable.push(failure);
                     if stop {
                         break;

@@ -7,6 +7,9 @@ pub struct NodeOptions {
     pub fstab: String,
     /// Mount options of brick file systems, on the command line and in `fstab`.
     pub mount_options: String,
+    /// Options that stand in `fstab` behind the mount options, for new lines: with `nofail` a node whose disk is lost
+    /// boots all the same. Empty, as in heketi v10, by default.
+    pub fstab_options: String,
     /// Seconds after which the gluster command gives up waiting for glusterd; 0 means 600.
     pub gluster_timeout: u32,
     /// Keep LVM's own backups of its metadata; they slow nodes with many bricks down.
@@ -33,6 +36,8 @@ pub struct NodeOptions {
     /// Let LVM set space aside for the repair of thin pool metadata. Nobody accounts for that space, so a
     /// device could not be filled to the last brick that is planned on it.
     pub pool_metadata_spare: bool,
+    /// How gluster-block fills the files of new block volumes: `full`, or `no` for sparse ones.
+    pub block_prealloc: String,
     /// The unit of all waits between tries; tests make it short.
     pub poll_interval: Duration,
 }
@@ -42,6 +47,7 @@ impl Default for NodeOptions {
         Self {
             fstab: "/etc/fstab".into(),
             mount_options: "rw,inode64,noatime,nouuid".into(),
+            fstab_options: String::new(),
             gluster_timeout: 600,
             backup_lvm_metadata: false,
             pv_data_alignment: "256K".into(),
@@ -54,6 +60,7 @@ impl Default for NodeOptions {
             rebalance_on_expansion: true,
             snapshot_limit: 0,
             pool_metadata_spare: false,
+            block_prealloc: "full".into(),
             poll_interval: Duration::from_secs(1),
         }
     }

@@ -8,7 +8,7 @@ use tracing::debug;
 use super::NodeOptions;
 use super::commands;
 use super::parse::ParseError;
-use super::parse::gluster_xml::Reply;
+use super::parse::gluster_xml::{self, Reply};
 use crate::runner::{Batch, BatchResult, CommandLine, CommandRunner, LineResult, LineStatus, RunError, RunErrorKind};
 
 /// What to do about a line that failed.
@@ -19,6 +19,8 @@ pub(super) enum Verdict {
     GoOn,
     /// The same line again, after a pause.
     Retry(Duration),
+    /// This line in its place.
+    Instead(CommandLine),
 }
 
 /// The run of one step on one host.
@@ -28,13 +30,15 @@ pub(super) struct Session<'a> {
     pub options: &'a NodeOptions,
     /// Where they run.
     pub host: &'a Host,
+    /// Other nodes could run the step: they and this one are in one trusted pool.
+    pub has_companions: bool,
     /// A line that changes something may have started.
     changed: bool,
 }
 
 impl<'a> Session<'a> {
     pub fn new(runner: &'a dyn CommandRunner, options: &'a NodeOptions, host: &'a Host) -> Self {
-        Self { runner, options, host, changed: false }
+        Self { runner, options, host, has_companions: false, changed: false }
     }
 
     /// Runs lines that change nothing. A line that failed is left to the caller: it can be an answer.
@@ -66,6 +70,7 @@ impl<'a> Session<'a> {
         lines: Vec<CommandLine>,
         mut judge: impl FnMut(&CommandLine, &LineResult, u32) -> Verdict + Send,
     ) -> Result<Vec<LineResult>, StepFailure> {
+        let fresh = !self.changed;
         let mut left = Batch { lines };
         let mut results = Vec::new();
         let mut tries = 0;
@@ -95,9 +100,19 @@ impl<'a> Session<'a> {
                 LineStatus::Exited(_) => judge(line, result, tries),
             };
             match verdict {
-                Verdict::Fail => return Err(self.failed_line(line, result)),
+                Verdict::Fail => {
+                    // Without glusterd not even the first line did anything.
+                    self.changed = !(fresh && results.len() == 1 && glusterd_is_away(result));
+                    return Err(self.failed_line(line, result));
+                }
                 Verdict::GoOn => {
                     left.lines.remove(0);
+                    tries = 0;
+                }
+                Verdict::Instead(other) => {
+                    debug!(host = %self.host.manage, command = %other.text, "in place of the line that failed");
+                    results.pop();
+                    left.lines[0] = other;
                     tries = 0;
                 }
                 Verdict::Retry(pause) => {
@@ -123,6 +138,33 @@ impl<'a> Session<'a> {
             _ => judge(line, result),
         })
         .await
+    }
+
+    /// Runs one gluster line that changes something and answers in XML, again while another command holds
+    /// gluster's locks. Returns gluster's words if it refused: the exit status does not tell.
+    pub async fn act_gluster_xml(&mut self, line: CommandLine) -> Result<Result<(), String>, StepFailure> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let judge = |_: &CommandLine, result: &LineResult, _| match gluster_xml::status(&result.stdout) {
+                Ok(Reply::Refused(_)) => Verdict::GoOn,
+                _ => Verdict::Fail,
+            };
+            let results = self.act(vec![line.clone()], judge).await?;
+            let result = results.last().ok_or_else(|| self.unanswered(&line))?;
+            if gluster_gave_up(result) {
+                return Err(self.failed_line(&line, result));
+            }
+            let answer = self.reply(&line, result, gluster_xml::status).map_err(|failure| match failure.kind {
+                // It may have done what it was asked all the same.
+                FailureKind::Answer => StepFailure { certainty: Certainty::Unknown, ..failure },
+                _ => failure,
+            })?;
+            match (&answer, self.options.lock_pause(tries)) {
+                (Err(_), Some(pause)) if is_locked(result) => tokio::time::sleep(pause).await,
+                _ => return Ok(answer),
+            }
+        }
     }
 
     async fn run(&self, batch: &Batch) -> Result<BatchResult, RunError> {
@@ -161,6 +203,7 @@ impl<'a> Session<'a> {
     pub fn failed_line(&self, line: &CommandLine, result: &LineResult) -> StepFailure {
         let answered = result.status != LineStatus::TimedOut && !gluster_gave_up(result);
         let certainty = match (answered, self.changed) {
+            (true, false) if glusterd_is_away(result) => Certainty::NotStarted,
             (true, _) => Certainty::Failed,
             (false, true) => Certainty::Unknown,
             (false, false) => Certainty::NotStarted,
@@ -220,8 +263,13 @@ fn is_locked(result: &LineResult) -> bool {
     says(result, &["another transaction is in progress", "another transaction could be in progress", "locking failed"])
 }
 
+/// There is no glusterd to take the command: another host may have one.
+fn glusterd_is_away(result: &LineResult) -> bool {
+    !result.success() && says(result, &["please check if gluster daemon is operational"])
+}
+
 /// The gluster command stopped waiting; glusterd may still finish what it began.
-fn gluster_gave_up(result: &LineResult) -> bool {
+pub(super) fn gluster_gave_up(result: &LineResult) -> bool {
     says(result, &["error : request timed out"])
 }
 

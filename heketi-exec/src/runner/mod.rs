@@ -4,9 +4,13 @@
 //! sudo, locale and time-out before each line, runs them in order in one round trip, stops at the first
 //! line that fails, and reports stdout, stderr, exit status and duration of each line that ran.
 
+pub mod inject;
 pub mod known_hosts;
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
 mod local;
 mod outcome;
+pub mod received;
 pub mod splitter;
 pub mod ssh;
 mod sudo;
@@ -15,6 +19,8 @@ pub mod wrapper;
 use std::fmt;
 use std::time::Duration;
 
+#[cfg(feature = "kubernetes")]
+pub use kubernetes::{KubernetesConfig, KubernetesRunner};
 pub use local::LocalRunner;
 pub use ssh::{SshConfig, SshRunner};
 
@@ -71,6 +77,16 @@ pub enum LineStatus {
     Exited(i32),
     /// The node ended it because its time was up (`timeout` reported 124 or 137). What it did is unknown.
     TimedOut,
+}
+
+impl LineStatus {
+    /// What an exit status behind `timeout` means.
+    pub(crate) fn from_exit(status: i32) -> Self {
+        match status {
+            124 | 137 => Self::TimedOut,
+            status => Self::Exited(status),
+        }
+    }
 }
 
 /// What one line did.

@@ -66,10 +66,7 @@ impl Splitter {
             .into_iter()
             .zip(stderr)
             .map(|(out, err)| LineResult {
-                status: match out.mark.status {
-                    124 | 137 => LineStatus::TimedOut,
-                    status => LineStatus::Exited(status),
-                },
+                status: LineStatus::from_exit(out.mark.status),
                 stdout: out.text.into_text(),
                 stderr: err.text.into_text(),
                 duration: out.mark.duration,

@@ -28,7 +28,7 @@ pub const COMMAND_LIMIT: usize = 120_000;
 ///
 /// EPOCHREALTIME needs bash 5; older ones give whole seconds. A lost connection makes the next mark fail
 /// with SIGPIPE, which ends the script: nothing runs on behind the back of whoever looks at the node then.
-const PROLOGUE: &str = concat!(
+pub(super) const PROLOGUE: &str = concat!(
     r#"hk_m(){ printf '\036%s %s\n' "$hk_n" "$*";printf '\036%s %s\n' "$hk_n" "$*" >&2;};"#,
     r#"hk_e(){ local s=$?;hk_m "$1" "$s" "$hk_t" "${EPOCHREALTIME:-$SECONDS}";"#,
     r#"[[ $s -eq 0 ]]||exit 0;hk_t=${EPOCHREALTIME:-$SECONDS};};"#,
@@ -70,13 +70,15 @@ impl Script {
     /// # Errors
     /// [`ScriptError`] when a line cannot be carried or the whole is too long.
     pub fn new(batch: &Batch, sudo: bool) -> Result<Self, ScriptError> {
-        let mut random = [0u8; 16];
-        getrandom::fill(&mut random).map_err(|error| ScriptError::Random(error.to_string()))?;
-        let nonce = random.iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        });
-        Self::with_nonce(batch, sudo, nonce)
+        Self::build(batch, nonce()?, |line| prefixed(line, sudo))
+    }
+
+    /// A script that sets no limit to its lines: one that hangs goes on.
+    ///
+    /// # Errors
+    /// As [`Script::new`].
+    pub fn without_timeouts(batch: &Batch) -> Result<Self, ScriptError> {
+        Self::build(batch, nonce()?, |line| line.text.clone())
     }
 
     /// The same with a given mark, for tests that compare texts. The mark must be unguessable otherwise.
@@ -84,13 +86,17 @@ impl Script {
     /// # Errors
     /// As [`Script::new`].
     pub fn with_nonce(batch: &Batch, sudo: bool, nonce: String) -> Result<Self, ScriptError> {
+        Self::build(batch, nonce, |line| prefixed(line, sudo))
+    }
+
+    fn build(batch: &Batch, nonce: String, as_run: impl Fn(&CommandLine) -> String) -> Result<Self, ScriptError> {
         if let Some(index) = batch.lines.iter().position(|line| line.text.contains('\0')) {
             return Err(ScriptError::Nul { index });
         }
         let mut text = format!("exec </dev/null;export LC_ALL=C;hk_n={nonce};{PROLOGUE}");
         for (index, line) in batch.lines.iter().enumerate() {
             // eval keeps a line with a syntax error or an open quote from swallowing those after it.
-            let line = single_quoted(&prefixed(line, sudo));
+            let line = single_quoted(&as_run(line));
             let _ = write!(text, ";eval {line};hk_e {index}");
         }
         let script = Self { nonce, text, lines: batch.lines.len() };
@@ -116,6 +122,16 @@ impl Script {
     pub fn splitter(&self) -> Splitter {
         Splitter::new(&self.nonce, self.lines)
     }
+}
+
+/// A number that nobody can guess.
+fn nonce() -> Result<String, ScriptError> {
+    let mut random = [0u8; 16];
+    getrandom::fill(&mut random).map_err(|error| ScriptError::Random(error.to_string()))?;
+    Ok(random.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    }))
 }
 
 /// The longest time the whole batch may take on a node, the killing of each line included.

@@ -95,7 +95,7 @@ impl SimCluster {
         self.must(host, &format!("gluster --mode=script volume start {name}"))
     }
 
-    fn must(&self, host: &str, line: &str) -> Result<(), String> {
+    pub(super) fn must(&self, host: &str, line: &str) -> Result<(), String> {
         let result = self.admin(host, line);
         if result.success() { Ok(()) } else { Err(format!("{host}: {line}: {}", result.failure_text())) }
     }

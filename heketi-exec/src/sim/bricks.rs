@@ -69,7 +69,7 @@ impl State {
         }
         let marked = |path: &str| tree.directories.get(path).is_some_and(|d| d.volume_id.is_some());
         let above = rest.match_indices('/').map(|(at, _)| rest.get(..at).unwrap_or_default());
-        if marked(rest) {
+        if marked(rest) && !force {
             return Err(format!("{path} is already part of a volume"));
         }
         if above.into_iter().any(marked) {
@@ -96,5 +96,86 @@ impl State {
                 directory.used = true;
             }
         }
+    }
+
+    /// Does a brick process run, on a directory with the volume's id on it?
+    pub(super) fn brick_runs(&self, brick: &Brick, uuid: &str) -> bool {
+        let Some(node) = self.nodes.get(brick.node) else { return false };
+        let directory = node.directory(&brick.path);
+        node.bricks.contains_key(&brick.path)
+            && directory.is_some_and(|directory| directory.volume_id.as_deref() == Some(uuid))
+    }
+
+    /// `volume reset-brick V B start` ends the process of a brick, `… B B commit force` starts it on what is at its
+    /// path then.
+    pub(super) fn reset_brick(
+        &mut self,
+        at: usize,
+        name: &str,
+        wanted: &(String, String),
+        commit: bool,
+    ) -> Result<String, String> {
+        let pool = self.nodes[at].pool;
+        let volume = self.pools[pool].volumes.get(name).ok_or_else(|| format!("Volume {name} does not exist"))?;
+        if volume.layout.set_size() == 1 {
+            return Err("reset-brick is not supported on a distribute only volume".into());
+        }
+        if !volume.started() {
+            return Err(format!("volume: {name} is not started"));
+        }
+        let node = self.names.get(&wanted.0);
+        let brick = volume.bricks.iter().find(|b| Some(&b.node) == node && b.path == wanted.1).cloned();
+        let brick =
+            brick.ok_or_else(|| format!("brick: {}:{} does not exist in volume: {name}", wanted.0, wanted.1))?;
+        if !self.connected(at, brick.node) || self.nodes[brick.node].pool != pool {
+            return Err(format!("Host {} is not connected", brick.host));
+        }
+        let uuid = volume.uuid.clone();
+        if !commit {
+            self.nodes[brick.node].bricks.remove(&brick.path);
+            return Ok("success: reset-brick start operation successful".into());
+        }
+        if self.brick_runs(&brick, &uuid) {
+            return Err("Source brick must be stopped. Please use gluster volume reset-brick <volname> <dst-brick> \
+                        start."
+                .into());
+        }
+        if self.nodes[brick.node].directory(&brick.path).is_none() {
+            return Err(format!("Failed to create brick directory for brick {}:{}", brick.host, brick.path));
+        }
+        if self.nodes[brick.node].unresolved.contains(&brick.path) {
+            return Err(
+                "When destination brick is new, please use gluster volume replace-brick <volname> <src-brick> \
+                        <dst-brick> commit force"
+                    .into(),
+            );
+        }
+        self.claim_bricks(name, &uuid, std::slice::from_ref(&brick));
+        self.fill_bricks(&[brick]);
+        self.pools[pool].healing.insert(name.to_owned(), 3);
+        Ok("success: reset-brick commit force operation successful".into())
+    }
+
+    /// What is left to heal in a volume; a look later it is less.
+    pub(super) fn healing_step(&mut self, at: usize, name: &str) -> u64 {
+        let pool = self.nodes[at].pool;
+        let Some(left) = self.pools[pool].healing.get_mut(name) else { return 0 };
+        *left = left.saturating_sub(1);
+        *left
+    }
+
+    /// `volume heal V`.
+    pub(super) fn start_heal(&mut self, at: usize, name: &str) -> Result<String, String> {
+        let volume = self.pools[self.nodes[at].pool].volumes.get(name);
+        let volume = volume.ok_or_else(|| format!("Volume {name} does not exist"))?;
+        let runs = |brick: &Brick| self.connected(at, brick.node) && self.brick_runs(brick, &volume.uuid);
+        if !volume.bricks.iter().all(runs) {
+            return Err(format!(
+                "Launching heal operation to perform index self heal on volume {name} has been \
+                                unsuccessful"
+            ));
+        }
+        self.healing_step(at, name);
+        Ok("success".into())
     }
 }

@@ -13,7 +13,18 @@ fn answer(text: String, kind: &str, inner: &str) -> Result<Answer, String> {
 }
 
 fn missing(snapshot: &str) -> String {
-    format!("Snapshot ({snapshot}) does not exist.")
+    format!("Snapshot ({snapshot}) does not exist")
+}
+
+const NOT_RUNNING: &str = "One or more bricks are not running. Please run volume status command to see brick status.\n\
+                           Please start the stopped brick and then issue snapshot create command.";
+
+/// Options a clone has beside those of its source.
+const CLONE_OPTIONS: [&str; 3] = ["features.quota", "features.inode-quota", "features.quota-deem-statfs"];
+
+/// Did `snapshot clone` make it?
+pub(super) fn is_clone(volume: &Volume) -> bool {
+    CLONE_OPTIONS.iter().all(|key| volume.options.iter().any(|(known, _)| known == key))
 }
 
 impl State {
@@ -46,7 +57,7 @@ impl State {
             return Err(format!("Snapshot {name} already exists"));
         }
         let volume = self.pools[pool].volumes.get(volume_name);
-        let volume = volume.ok_or_else(|| format!("Volume ({volume_name}) does not exist"))?;
+        let volume = volume.ok_or_else(|| format!("Volume ({volume_name}) does not exist "))?;
         if !volume.started() {
             return Err(format!("volume {volume_name} is not started"));
         }
@@ -55,10 +66,11 @@ impl State {
         {
             return Err("The number of existing snaps has reached the effective maximum limit".into());
         }
-        let (layout, bricks) = (volume.layout, volume.bricks.clone());
+        let (layout, bricks, options) = (volume.layout, volume.bricks.clone(), volume.options.clone());
         let (uuid, inner_name) = (self.uuid(), self.uuid().replace('-', ""));
         let bricks = self.copy_bricks(at, &bricks, &inner_name)?;
-        let snapshot = Snapshot { uuid: uuid.clone(), volume: volume_name.into(), active: false, layout, bricks };
+        let snapshot =
+            Snapshot { uuid: uuid.clone(), volume: volume_name.into(), active: false, layout, bricks, options };
         let pool = &mut self.pools[pool];
         pool.snapshots.insert(name.to_owned(), snapshot);
         if let Some(volume) = pool.volumes.get_mut(volume_name) {
@@ -68,21 +80,26 @@ impl State {
         answer(format!("snapshot create: success: Snap {name} created successfully\n"), "snapCreate", &inner)
     }
 
-    /// Makes a thin snapshot of every brick's logical volume, named `<inner>_<index>`.
+    /// Makes a thin snapshot of every brick's logical volume, named `<inner>_<index among those of its node>`.
     fn copy_bricks(&mut self, at: usize, bricks: &[Brick], inner: &str) -> Result<Vec<SnapshotBrick>, String> {
         let mut origins = Vec::with_capacity(bricks.len());
         for brick in bricks {
             if !self.connected(at, brick.node) {
-                return Err(format!("brick {}:{} is down", brick.host, brick.path));
+                return Err(NOT_RUNNING.into());
             }
             let node = &self.nodes[brick.node];
             let mount = node.locate(&brick.path).0.and_then(|point| node.mounts.get(point));
             let mount = mount.ok_or("Snapshot is supported only for thin provisioned LV.")?;
+            if !node.vgs.get(&mount.vg).is_some_and(|group| group.lvs.contains_key(&mount.lv)) {
+                // Its disk is lost: the brick's process has ended by itself.
+                return Err(NOT_RUNNING.into());
+            }
             origins.push((brick, mount.vg.clone(), mount.lv.clone()));
         }
-        let mut copies = Vec::with_capacity(bricks.len());
+        let mut copies: Vec<SnapshotBrick> = Vec::with_capacity(bricks.len());
         for (index, (brick, vg, origin)) in origins.into_iter().enumerate() {
-            let lv = format!("{inner}_{index}");
+            let of_node = copies.iter().filter(|copy| copy.node == brick.node).count();
+            let lv = format!("{inner}_{of_node}");
             self.copy_lv(brick.node, &vg, &origin, &lv)?;
             let mount_point = format!("/run/gluster/snaps/{inner}/brick{}", index + 1);
             copies.push(SnapshotBrick { node: brick.node, host: brick.host.clone(), vg, lv, mount_point });
@@ -114,6 +131,7 @@ impl State {
         for path in [parent, brick.mount_point.clone()] {
             node.root.directories.insert(path, Directory { mode: 0o755, ..Directory::default() });
         }
+        node.gluster_mounts.insert(brick.mount_point.clone(), (brick.vg.clone(), brick.lv.clone()));
         if let Some(lv) = node.lv_mut(&brick.vg, &brick.lv) {
             lv.mounts += 1;
             let options = "rw,relatime,nouuid".to_owned();
@@ -124,6 +142,7 @@ impl State {
 
     fn unmount_copy(&mut self, brick: &SnapshotBrick) {
         let node = &mut self.nodes[brick.node];
+        node.gluster_mounts.remove(&brick.mount_point);
         if node.mounts.remove(&brick.mount_point).is_some()
             && let Some(lv) = node.lv_mut(&brick.vg, &brick.lv)
         {
@@ -157,7 +176,7 @@ impl State {
     pub(super) fn snapshot_deactivate(&mut self, at: usize, name: &str) -> Result<Answer, String> {
         let snapshot = self.snapshot_mut(at, name)?;
         if !std::mem::replace(&mut snapshot.active, false) {
-            return Err(format!("Snapshot {name} is not activated."));
+            return Err(format!("Snapshot {name} is already deactivated."));
         }
         let (uuid, bricks) = (snapshot.uuid.clone(), snapshot.bricks.clone());
         bricks.iter().for_each(|brick| self.unmount_copy(brick));
@@ -196,7 +215,7 @@ impl State {
         if self.pools[pool].volumes.contains_key(clone) {
             return Err(format!("Volume with name:{clone} already exists"));
         }
-        let snapshot = self.snapshot_mut(at, name)?.clone();
+        let snapshot = self.snapshot_mut(at, name).map_err(|_| format!("Failed to find :{name} snap"))?.clone();
         if !snapshot.active {
             return Err(format!("Snapshot {name} is not activated"));
         }
@@ -206,10 +225,9 @@ impl State {
             .map(|b| Brick { host: b.host.clone(), node: b.node, path: format!("{}/brick", b.mount_point) })
             .collect();
         let uuid = self.uuid();
-        let mut copies = self.copy_bricks(at, &origins, &uuid.replace('-', ""))?;
+        let copies = self.copy_bricks(at, &origins, &uuid.replace('-', ""))?;
         let mut bricks = Vec::with_capacity(copies.len());
-        for (index, copy) in copies.iter_mut().enumerate() {
-            copy.mount_point = format!("/run/gluster/snaps/{clone}/brick{}", index + 1);
+        for copy in &copies {
             self.mount_copy(copy);
             bricks.push(Brick {
                 host: copy.host.clone(),
@@ -218,16 +236,17 @@ impl State {
             });
         }
         self.claim_bricks(clone, &uuid, &bricks);
-        let volume = Volume {
+        let mut volume = Volume {
             uuid: uuid.clone(),
             layout: snapshot.layout,
             bricks,
             status: VolumeStatus::Created,
-            options: Vec::new(),
+            options: snapshot.options,
             snapshots: Vec::new(),
             rebalances: 0,
             heal: HashMap::new(),
         };
+        CLONE_OPTIONS.iter().for_each(|key| volume.set(key, "off"));
         self.pools[pool].volumes.insert(clone.to_owned(), volume);
         let inner = format!("<volume><name>{clone}</name><uuid>{uuid}</uuid></volume>");
         answer(format!("snapshot clone: success: Clone {clone} created successfully\n"), "CloneCreate", &inner)

@@ -1,39 +1,119 @@
 //! From a line to a [`Command`]: exactly the command lines heketi uses, nothing else.
 
 use super::args::{Args, flag, size_kib, valued};
+use super::gluster_block::BlockCommand;
 use super::gluster_command::GlusterCommand;
 use super::shell;
 
 /// A command line that the simulated nodes understand.
 #[derive(Debug)]
 pub(super) enum Command {
-    ServiceState { unit: String, verbose: bool },
-    ListBlockDevices { device: String },
-    ListSignatures { device: String },
-    WipeSignatures { device: String },
-    PvCreate { device: String, metadata_kib: u64 },
-    PvRemove { device: String },
-    VgCreate { vg: String, device: String, extent_kib: u64 },
-    VgDisplay { vg: String },
-    VgRemove { vg: String },
+    ServiceState {
+        unit: String,
+        verbose: bool,
+    },
+    Service {
+        stop: bool,
+        start: bool,
+    },
+    SetIdentity {
+        uuid: String,
+    },
+    HasIdentity {
+        uuid: String,
+    },
+    /// What glusterd wrote of its volumes, moved away while it does not run.
+    SetVolumesAside,
+    /// `systemctl reset-failed`.
+    ForgetFailures,
+    ListBlockDevices {
+        device: String,
+    },
+    ListSignatures {
+        device: String,
+    },
+    WipeSignatures {
+        device: String,
+    },
+    PvCreate {
+        device: String,
+        metadata_kib: u64,
+    },
+    PvRemove {
+        device: String,
+    },
+    VgCreate {
+        vg: String,
+        device: String,
+        extent_kib: u64,
+    },
+    VgDisplay {
+        vg: String,
+    },
+    VgRemove {
+        vg: String,
+    },
     LvCreate(LvCreate),
-    LvRemove { target: String },
+    LvRemove {
+        target: String,
+    },
     Report(Report),
-    Symlinks { device: String },
-    MakeDirectory { path: String, parents: bool },
-    RemoveDirectory { path: String },
-    MakeFileSystem { device: String, force: bool },
-    AppendLine { line: String, file: String },
-    DeleteLines { pattern: String, file: String, backup: String },
-    ShowFile { file: String },
+    Symlinks {
+        device: String,
+    },
+    MakeDirectory {
+        path: String,
+        parents: bool,
+    },
+    RemoveDirectory {
+        path: String,
+    },
+    MakeFileSystem {
+        device: String,
+        force: bool,
+        small: bool,
+    },
+    AppendLine {
+        line: String,
+        file: String,
+    },
+    DeleteLines {
+        pattern: String,
+        file: String,
+        backup: String,
+    },
+    ShowFile {
+        file: String,
+    },
     ListMounts,
-    Mount { device: String, point: String, options: String },
-    Unmount { target: String },
-    ChangeGroup { group: u32, path: String },
-    ChangeMode { mode: u32, path: String },
-    ListOpenFiles { path: String },
-    ListProcesses { mark: String },
+    Mount {
+        device: String,
+        point: String,
+        options: String,
+    },
+    Unmount {
+        target: String,
+    },
+    ChangeGroup {
+        group: u32,
+        path: String,
+    },
+    ChangeMode {
+        mode: u32,
+        path: String,
+    },
+    ListOpenFiles {
+        path: String,
+    },
+    FindDirectories {
+        root: String,
+        depths: std::ops::RangeInclusive<usize>,
+    },
+    ListProcesses {
+        mark: String,
+    },
     Gluster(GlusterCommand),
+    GlusterBlock(BlockCommand),
 }
 
 /// `lvcreate`: a thin pool, a thin volume, both, or a plain volume.
@@ -109,13 +189,16 @@ pub(super) fn parse(line: &str) -> Result<Command, String> {
         }
         "rmdir" => Ok(Command::RemoveDirectory { path: absolute(one(rest)?)? }),
         "mkfs.xfs" => {
-            let args = Args::parse(rest, &[flag(&["-f"]), valued(&["-i"]), valued(&["-n"]), valued(&["-d"])])?;
-            let force = args.has("-f");
+            let known = [flag(&["-f"]), flag(&["--unsupported"]), valued(&["-i"]), valued(&["-n"]), valued(&["-d"])];
+            let args = Args::parse(rest, &known)?;
+            let (force, small) = (args.has("-f"), args.has("--unsupported"));
             let [device] = args.exactly()?;
-            Ok(Command::MakeFileSystem { device, force })
+            Ok(Command::MakeFileSystem { device, force, small })
         }
         "awk" => append_line(&one(rest)?),
         "sed" => delete_lines(rest),
+        "grep" => has_identity(rest),
+        "mv" => set_aside(rest),
         "cat" => Ok(Command::ShowFile { file: absolute(one(rest)?)? }),
         "mount" if rest.is_empty() => Ok(Command::ListMounts),
         "mount" => {
@@ -139,8 +222,10 @@ pub(super) fn parse(line: &str) -> Result<Command, String> {
             [options, mark] if options == "-af" => Ok(Command::ListProcesses { mark: mark.clone() }),
             _ => Err("pgrep with other arguments than -af TEXT".into()),
         },
+        "find" => find(rest),
         "lsof" => Ok(Command::ListOpenFiles { path: absolute(one(rest)?)? }),
         "gluster" => GlusterCommand::parse(rest).map(Command::Gluster),
+        "gluster-block" => BlockCommand::parse(rest).map(Command::GlusterBlock),
         _ => wrapped(&words),
     }
 }
@@ -189,12 +274,56 @@ fn absolute(path: String) -> Result<String, String> {
     Ok(format!("/{}", parts.join("/")))
 }
 
+/// `find ROOT -mindepth N -maxdepth N -type d`.
+fn find(rest: &[String]) -> Result<Command, String> {
+    let words: Vec<&str> = rest.iter().map(String::as_str).collect();
+    let [root, "-mindepth", least, "-maxdepth", most, "-type", "d"] = words.as_slice() else {
+        return Err("find with other arguments than ROOT -mindepth N -maxdepth N -type d".into());
+    };
+    let depth = |text: &str| text.parse::<usize>().map_err(|_| format!("{text} is not a depth"));
+    Ok(Command::FindDirectories { root: absolute((*root).to_owned())?, depths: depth(least)?..=depth(most)? })
+}
+
+/// `grep -qx UUID=… /var/lib/glusterd/glusterd.info`.
+fn has_identity(rest: &[String]) -> Result<Command, String> {
+    let uuid = match rest {
+        [option, line, file] if option == "-qx" && file == "/var/lib/glusterd/glusterd.info" => {
+            line.strip_prefix("UUID=")
+        }
+        _ => None,
+    };
+    let uuid = uuid.ok_or("grep with other arguments than -qx UUID=… /var/lib/glusterd/glusterd.info")?;
+    Ok(Command::HasIdentity { uuid: uuid.to_owned() })
+}
+
+/// `mv -T --backup=numbered /var/lib/glusterd/vols DIRECTORY`.
+fn set_aside(rest: &[String]) -> Result<Command, String> {
+    match rest {
+        [plain, backup, from, _]
+            if plain == "-T" && backup == "--backup=numbered" && from == "/var/lib/glusterd/vols" =>
+        {
+            Ok(Command::SetVolumesAside)
+        }
+        _ => Err("mv of something else than /var/lib/glusterd/vols".into()),
+    }
+}
+
 fn service(rest: &[String]) -> Result<Command, String> {
     match rest {
         [verb, unit] if verb == "status" || verb == "is-active" => {
             Ok(Command::ServiceState { unit: unit.clone(), verbose: verb == "status" })
         }
-        _ => Err("systemctl knows status and is-active only".into()),
+        [verb, unit] if unit == "glusterd" => match verb.as_str() {
+            "reset-failed" => Ok(Command::ForgetFailures),
+            "start" => Ok(Command::Service { stop: false, start: true }),
+            "stop" => Ok(Command::Service { stop: true, start: false }),
+            "restart" => Ok(Command::Service { stop: true, start: true }),
+            _ => Err(format!("systemctl {verb} is not known")),
+        },
+        _ => {
+            Err("systemctl knows status and is-active only, and start, stop, restart and reset-failed of glusterd"
+                .into())
+        }
     }
 }
 
@@ -250,8 +379,16 @@ fn awk_string(text: &str) -> Option<(String, &str)> {
     }
 }
 
-/// `sed -i.save "/PATTERN/d" FILE`.
+/// `sed -i.save "/PATTERN/d" FILE`, and `sed -i "s/^UUID=.*/UUID=…/"` for glusterd's identity.
 fn delete_lines(rest: &[String]) -> Result<Command, String> {
+    if let [option, script, file] = rest
+        && option == "-i"
+        && file == "/var/lib/glusterd/glusterd.info"
+    {
+        let uuid = script.strip_prefix("s/^UUID=.*/UUID=").and_then(|script| script.strip_suffix('/'));
+        let uuid = uuid.ok_or("sed of glusterd.info with another script than s/^UUID=.*/UUID=…/")?;
+        return Ok(Command::SetIdentity { uuid: uuid.to_owned() });
+    }
     let [option, script, file] = rest else {
         return Err("sed with other arguments than -i.<suffix> SCRIPT FILE".into());
     };

@@ -1,7 +1,9 @@
 //! The disks of a simulated node, as a test describes them.
 
+use serde::{Deserialize, Serialize};
+
 /// One disk of a simulated node. Build it, then hand it to [`super::SimCluster::add_node`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SimDisk {
     pub(super) path: String,
     pub(super) size_kib: u64,
@@ -14,7 +16,7 @@ pub struct SimDisk {
 }
 
 /// A partition of a disk.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Partition {
     pub path: String,
     pub size_kib: u64,
@@ -23,7 +25,7 @@ pub(super) struct Partition {
 }
 
 /// The LVM label on a disk.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct PhysicalVolume {
     pub uuid: String,
     pub metadata_kib: u64,

@@ -6,6 +6,8 @@ use super::text_file::{Pattern, TextFile};
 
 /// mkfs.xfs refuses anything smaller.
 const XFS_MIN_KIB: u64 = 300 * 1024;
+/// And below this one it does not for anybody.
+const XFS_LEAST_KIB: u64 = 16 * 1024;
 
 impl Node {
     /// A command on directories, file systems, mounts or text files. Whether gluster keeps a mount busy is
@@ -14,13 +16,14 @@ impl Node {
         match command {
             Command::MakeDirectory { path, parents } => self.make_directory(path, *parents),
             Command::RemoveDirectory { path } => self.remove_directory(path),
-            Command::MakeFileSystem { device, force } => self.make_file_system(device, *force),
+            Command::MakeFileSystem { device, force, small } => self.make_file_system(device, *force, *small),
             Command::AppendLine { line, file } => self.append_line(line, file),
             Command::DeleteLines { pattern, file, backup } => self.delete_lines(pattern, file, backup),
             Command::ShowFile { file } => match self.files.get(file) {
                 Some(file) => ok(file.text()),
                 None => fail(1, format!("cat: {file}: No such file or directory")),
             },
+            Command::FindDirectories { root, depths } => self.find_directories(root, depths),
             Command::ListMounts => ok(self.mount_listing()),
             Command::Mount { device, point, options } => self.mount(device, point, options),
             Command::Unmount { target } => self.unmount(target, in_use),
@@ -70,6 +73,25 @@ impl Node {
         ok("")
     }
 
+    /// `find ROOT … -type d`: also in what is mounted below the root, and not in what is hidden by that.
+    fn find_directories(&self, root: &str, depths: &std::ops::RangeInclusive<usize>) -> Output {
+        if self.directory(root).is_none() {
+            return fail(1, format!("find: '{root}': No such file or directory"));
+        }
+        let mut found = std::collections::BTreeSet::new();
+        let is_visible = |path: &&String| self.locate(path).0.is_none() || self.mounts.contains_key(*path);
+        found.extend(self.root.directories.keys().filter(is_visible).cloned());
+        for (point, mount) in &self.mounts {
+            let fs = self.vgs.get(&mount.vg).and_then(|vg| vg.lvs.get(&mount.lv)).and_then(|lv| lv.fs.as_ref());
+            found.extend(fs.into_iter().flat_map(|fs| fs.directories.keys()).map(|inside| format!("{point}{inside}")));
+        }
+        let below = format!("{root}/");
+        let is_wanted = |path: &&String| {
+            path.strip_prefix(&below).is_some_and(|rest| depths.contains(&(rest.matches('/').count() + 1)))
+        };
+        ok(found.iter().filter(is_wanted).map(|path| format!("{path}\n")).collect::<String>())
+    }
+
     fn insert_directory(&mut self, path: &str) {
         if let Some((tree, rest)) = self.tree_mut(path) {
             tree.directories.insert(rest.to_owned(), Directory { mode: 0o755, ..Directory::default() });
@@ -92,7 +114,7 @@ impl Node {
         }
     }
 
-    fn make_file_system(&mut self, device: &str, force: bool) -> Output {
+    fn make_file_system(&mut self, device: &str, force: bool, small: bool) -> Output {
         let found = self.lv_of_device(device);
         let Some(lv) = found.and_then(|(vg, lv)| self.vgs.get_mut(&vg)?.lvs.get_mut(&lv)) else {
             return fail(
@@ -112,7 +134,10 @@ impl Node {
                 ),
             );
         }
-        if lv.size_kib < XFS_MIN_KIB {
+        if lv.size_kib < XFS_LEAST_KIB {
+            return fail(1, format!("size {} of data subvolume is too small, minimum 4096 blocks", lv.size_kib / 4));
+        }
+        if lv.size_kib < XFS_MIN_KIB && !small {
             return fail(1, "Filesystem must be larger than 300MB.\nUsage: mkfs.xfs");
         }
         lv.fs = Some(Tree::empty());
@@ -209,7 +234,7 @@ impl Node {
         ok("")
     }
 
-    /// A power cycle: everything is unmounted, then fstab is mounted. Returns the lines whose device is not
+    /// A power cycle: everything is unmounted, then fstab is mounted, and glusterd mounts what it made. Returns the lines whose device is not
     /// there: without `nofail` in its options such a line stops the boot of a real node.
     pub fn reboot(&mut self, fstab: &str) -> Vec<String> {
         for (_, mount) in std::mem::take(&mut self.mounts) {
@@ -218,6 +243,8 @@ impl Node {
             }
         }
         self.busy.clear();
+        // `/run` is in memory.
+        self.root.directories.retain(|path, _| !path.starts_with("/run/gluster/snaps/"));
         let file = self.files.get(fstab).cloned().unwrap_or_else(TextFile::default);
         let mut failed = Vec::new();
         for line in file.lines() {
@@ -228,6 +255,10 @@ impl Node {
             {
                 failed.push(line.to_owned());
             }
+        }
+        for (point, (vg, lv)) in self.gluster_mounts.clone() {
+            self.make_directory(&point, true);
+            self.mount(&format!("/dev/{vg}/{lv}"), &point, "rw,relatime,nouuid");
         }
         failed
     }

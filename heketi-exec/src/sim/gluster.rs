@@ -35,12 +35,17 @@ impl State {
     }
 
     /// Takes the pool's lock for a command that lasts, or tells which one refuses.
-    pub(super) fn begin_transaction(&mut self, at: usize, action: &A) -> Result<usize, Output> {
+    pub(super) fn begin_transaction(&mut self, at: usize, command: &GlusterCommand) -> Result<usize, Output> {
         let pool = self.nodes[at].pool;
         let transaction = &mut self.pools[pool].transaction;
         if std::mem::replace(transaction, true) {
             let text = "Another transaction is in progress. Please try again after some time.";
-            return Err(fail(1, format!("{}: failed: {text}", action.title())));
+            let mut refused = fail(1, format!("{}: failed: {text}", command.action.title()));
+            if command.xml {
+                refused = ok(xml::document(-1, 30_802, text, ""));
+                refused.status = self.xml_failure_status;
+            }
+            return Err(refused);
         }
         Ok(pool)
     }
@@ -64,6 +69,8 @@ impl State {
             A::Delete(name) => self.delete_volume(at, name).map(Answer::Done),
             A::Rebalance(name) => self.rebalance(at, name).map(Answer::Done),
             A::ReplaceBrick { volume, old, new } => self.replace_brick(at, volume, old, new).map(Answer::Done),
+            A::ResetBrick { volume, brick, commit } => self.reset_brick(at, volume, brick, *commit).map(Answer::Done),
+            A::Heal(name) => self.start_heal(at, name).map(Answer::Done),
             A::Info(name) => self.volume_info(at, name.as_deref()),
             A::HealInfo(name) => self.heal_info(at, name),
             A::SnapshotList(volume) => self.snapshot_list(at, volume.as_deref()),
@@ -89,6 +96,13 @@ impl State {
             let name = node.peer_names.first().unwrap_or(&node.storage);
             text.push_str(&format!("{}\t{name}\t{state} \n", node.uuid));
             xml::peer(&mut body, node, connected);
+        }
+        self.list_rejected(at, &mut text, &mut body);
+        for member in &self.pools[self.nodes[at].pool].believed {
+            let node = &self.nodes[*member];
+            let name = node.peer_names.first().unwrap_or(&node.storage);
+            text.push_str(&format!("{}\t{name}\tDisconnected \n", node.uuid));
+            xml::peer(&mut body, node, false);
         }
         let local = &self.nodes[at].uuid;
         text.push_str(&format!("{local}\tlocalhost\tConnected \n"));
@@ -128,11 +142,18 @@ impl State {
             }
             return said(&format!("success. Host {host} port 24007 already in peer list"));
         }
+        if let Some(said_so) = self.rejoin(at, other) {
+            return said(&said_so);
+        }
+        if self.pools[pool].rejected.iter().any(|lost| lost.node == other) {
+            return said(&format!("success. Host {host} port 24007 already in peer list"));
+        }
         if !self.connected(at, other) {
             return Err("Probe returned with Transport endpoint is not connected".into());
         }
         let theirs = &self.pools[self.nodes[other].pool];
-        if theirs.members.len() > 1 || !theirs.volumes.is_empty() {
+        let believes_otherwise = !theirs.believed.is_empty() && !theirs.believed.contains(&at);
+        if theirs.members.len() > 1 || believes_otherwise || !theirs.volumes.is_empty() {
             return Err(format!("{host} is either already part of another cluster or having volumes configured"));
         }
         if self.pools[pool].members.iter().any(|member| !self.connected(at, *member)) {
@@ -147,7 +168,8 @@ impl State {
 
     fn peer_detach(&mut self, at: usize, host: &str) -> Result<Answer, String> {
         let pool = self.nodes[at].pool;
-        let other = self.names.get(host).copied().filter(|n| self.nodes[*n].pool == pool);
+        let is_rejected = |n: usize| self.pools[pool].rejected.iter().any(|lost| lost.node == n);
+        let other = self.names.get(host).copied().filter(|n| self.nodes[*n].pool == pool || is_rejected(*n));
         let other = other.ok_or_else(|| format!("{host} is not part of cluster"))?;
         if other == at {
             return Err(format!("{host} is localhost"));
@@ -160,12 +182,24 @@ impl State {
                      attempt the peer detach again."
             ));
         }
-        if self.pools[pool].members.iter().any(|member| !self.connected(at, *member)) {
+        // glusterd does not mind whether the peer that leaves is connected.
+        let stands_aloof = |member: usize| member != other && (is_rejected(member) || !self.connected(at, member));
+        let rejected = self.pools[pool].rejected.iter().map(|lost| lost.node);
+        if self.pools[pool].members.iter().copied().chain(rejected).any(stands_aloof) {
             return Err("One of the peers is probably down. Check with 'peer status'".into());
         }
+        if is_rejected(other) {
+            self.pools[pool].rejected.retain(|lost| lost.node != other);
+            return Ok(Answer::Done("success".into()));
+        }
         self.pools[pool].members.retain(|member| *member != other);
+        // One that does not hear of it goes on believing that it is a member.
+        let believed = match self.connected(at, other) {
+            true => Vec::new(),
+            false => self.pools[pool].members.clone(),
+        };
         self.nodes[other].pool = self.pools.len();
-        self.pools.push(Pool { members: vec![other], ..Pool::default() });
+        self.pools.push(Pool { members: vec![other], believed, ..Pool::default() });
         Ok(Answer::Done("success".into()))
     }
 
@@ -197,7 +231,8 @@ impl State {
         Ok(Answer::Report { text, xml: body })
     }
 
-    fn heal_info(&self, at: usize, name: &str) -> Result<Answer, String> {
+    fn heal_info(&mut self, at: usize, name: &str) -> Result<Answer, String> {
+        let healing = self.healing_step(at, name);
         let volume = self.pools[self.nodes[at].pool].volumes.get(name);
         let volume = volume.ok_or_else(|| format!("Volume {name} does not exist"))?;
         if !volume.started() {
@@ -209,8 +244,8 @@ impl State {
         let (mut text, mut body) = (String::new(), String::from("<healInfo><bricks>"));
         for brick in &volume.bricks {
             let full = format!("{}:{}", brick.host, brick.path);
-            if self.connected(at, brick.node) {
-                let entries = volume.heal.get(&full).copied().unwrap_or(0);
+            if self.connected(at, brick.node) && self.brick_runs(brick, &volume.uuid) {
+                let entries = volume.heal.get(&full).copied().unwrap_or(0) + healing;
                 text.push_str(&format!("Brick {full}\nStatus: Connected\nNumber of entries: {entries}\n\n"));
                 let uuid = &self.nodes[brick.node].uuid;
                 body.push_str(&format!("<brick hostUuid=\"{uuid}\"><name>{}</name>", xml::escape(&full)));
@@ -224,10 +259,11 @@ impl State {
                 text.push_str(&format!(
                     "Brick {full}\nStatus: Transport endpoint is not connected\nNumber of entries: -\n\n"
                 ));
-                body.push_str(
-                    "<brick hostUuid=\"-\"><name>information not available</name><status>Transport \
-                     endpoint is not connected</status><numberOfEntries>-</numberOfEntries></brick>",
-                );
+                body.push_str(&format!(
+                    "<brick hostUuid=\"-\"><name>{}</name><status>Transport endpoint is not \
+                     connected</status><numberOfEntries>-</numberOfEntries></brick>",
+                    xml::escape(&full)
+                ));
             }
         }
         body.push_str("</bricks></healInfo>");

@@ -39,6 +39,8 @@ pub(super) enum GlusterAction {
     Rebalance(String),
     HealInfo(String),
     ReplaceBrick { volume: String, old: (String, String), new: (String, String) },
+    ResetBrick { volume: String, brick: (String, String), commit: bool },
+    Heal(String),
     SnapshotList(Option<String>),
     SnapshotCreate { snapshot: String, volume: String },
     SnapshotActivate(String),
@@ -71,6 +73,8 @@ impl GlusterAction {
             Self::Rebalance(name) => format!("volume rebalance: {name}"),
             Self::HealInfo(_) => "volume heal".into(),
             Self::ReplaceBrick { .. } => "volume replace-brick".into(),
+            Self::ResetBrick { .. } => "volume reset-brick".into(),
+            Self::Heal(name) => format!("volume heal: {name}"),
             Self::SnapshotList(_) => "snapshot list".into(),
             Self::SnapshotCreate { .. } => "snapshot create".into(),
             Self::SnapshotActivate(_) => "snapshot activate".into(),
@@ -146,6 +150,13 @@ fn action(words: &[&str]) -> Result<GlusterAction, String> {
         ["volume", "replace-brick", name, old, new, "commit", "force"] => {
             A::ReplaceBrick { volume: (*name).into(), old: brick(old)?, new: brick(new)? }
         }
+        ["volume", "reset-brick", name, old, "start"] => {
+            A::ResetBrick { volume: (*name).into(), brick: brick(old)?, commit: false }
+        }
+        ["volume", "reset-brick", name, old, new, "commit", "force"] if old == new => {
+            A::ResetBrick { volume: (*name).into(), brick: brick(old)?, commit: true }
+        }
+        ["volume", "heal", name] => A::Heal((*name).into()),
         _ => return Err(format!("gluster {} is not known", words.join(" "))),
     })
 }

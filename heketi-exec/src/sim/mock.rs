@@ -9,6 +9,7 @@ use super::SimCluster;
 use super::disk::METADATA_AREA_KIB;
 use crate::executor::Executor;
 use crate::node::{NodeExecutor, NodeOptions};
+use crate::runner::CommandRunner;
 
 /// The node executor over a simulated cluster that has every node a step names, and every disk.
 #[derive(Debug)]
@@ -20,9 +21,19 @@ pub struct MockExecutor {
 impl MockExecutor {
     /// Nodes without anything on them; disks have room for a volume group of `device_gib` GiB.
     pub fn new(options: NodeOptions, device_gib: u64) -> Self {
+        Self::with_runner(options, device_gib, |runner| runner)
+    }
+
+    /// The same, with something around the way to the nodes: faults, for example.
+    pub fn with_runner(
+        options: NodeOptions,
+        device_gib: u64,
+        wrap: impl FnOnce(Arc<dyn CommandRunner>) -> Arc<dyn CommandRunner>,
+    ) -> Self {
         let sim = SimCluster::new();
         sim.set_auto_disks(Some(device_gib * 1024 * 1024 + METADATA_AREA_KIB));
-        let executor = NodeExecutor::new(Arc::new(sim.runner()), options);
+        sim.set_mock_targets();
+        let executor = NodeExecutor::new(wrap(Arc::new(sim.runner())), options);
         Self { sim, executor }
     }
 

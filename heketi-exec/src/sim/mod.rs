@@ -31,13 +31,18 @@ mod disk;
 mod faults;
 mod filesystem;
 mod gluster;
+mod gluster_block;
 mod gluster_command;
 mod lvm;
 mod mock;
 mod node;
 mod picture;
+mod populate;
+mod rebuilt;
 mod report;
 mod runner;
+mod saved;
+mod server;
 mod shell;
 mod state;
 #[cfg(test)]
@@ -53,8 +58,10 @@ use std::time::Duration;
 pub use disk::SimDisk;
 pub use faults::{Callback, Effect, Fault, LineRecord, Matcher, Predicate, RandomFaults, StopPoint, When};
 pub use mock::MockExecutor;
-pub use picture::{NodeSnapshot, PoolSnapshot, SimSnapshot, VolumeGroupSnapshot, VolumeSnapshot};
+pub use picture::{BlockVolumeSnapshot, NodeSnapshot, PoolSnapshot, SimSnapshot, VolumeGroupSnapshot, VolumeSnapshot};
 pub use runner::SimRunner;
+pub use saved::SavedError;
+pub use server::{SshServer, SshServerOptions};
 
 use crate::runner::LineResult;
 use faults::Script;
@@ -165,6 +172,35 @@ impl SimCluster {
     /// Starts or stops glusterd on a node. Bricks keep running.
     pub fn set_glusterd(&self, host: &str, running: bool) {
         self.with_node(host, |node| node.glusterd = running);
+    }
+
+    /// Starts or stops gluster-blockd on a node.
+    pub fn set_block_daemon(&self, host: &str, running: bool) {
+        let mut state = self.state();
+        if let Some(node) = state.names.get(host).copied() {
+            if running {
+                state.blockd_stopped.remove(&node)
+            } else {
+                state.blockd_stopped.insert(node)
+            };
+        }
+    }
+
+    /// Whether resizing block volumes fails on a node, after their files have the new size.
+    pub fn set_block_resize_failing(&self, host: &str, failing: bool) {
+        let mut state = self.state();
+        if let Some(node) = state.names.get(host).copied() {
+            if failing {
+                state.resize_failing.insert(node)
+            } else {
+                state.resize_failing.remove(&node)
+            };
+        }
+    }
+
+    /// Whether new block volumes have the fixed access data of heketi v10's mock.
+    pub(crate) fn set_mock_targets(&self) {
+        self.state().mock_targets = true;
     }
 
     /// Whether udev keeps links such as `/dev/disk/by-id/lvm-pv-uuid-…` on a node.

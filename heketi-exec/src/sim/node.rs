@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::disk::SimDisk;
 use super::text_file::TextFile;
 
@@ -30,7 +32,7 @@ pub(super) fn fail(status: i32, stderr: impl Into<String>) -> Output {
 }
 
 /// A volume group on one disk.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct VolumeGroup {
     pub uuid: String,
     pub disk: String,
@@ -46,7 +48,7 @@ pub(super) struct VolumeGroup {
 }
 
 /// A logical volume.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct LogicalVolume {
     pub uuid: String,
     pub size_kib: u64,
@@ -57,7 +59,7 @@ pub(super) struct LogicalVolume {
 }
 
 /// What kind of logical volume.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) enum LvKind {
     /// Thin pool: extents of data and metadata, and the number of volumes in it.
     Pool { data: u64, metadata: u64, volumes: u64 },
@@ -68,13 +70,13 @@ pub(super) enum LvKind {
 }
 
 /// The directories of one file system, by their path from its top (`""`).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Tree {
     pub directories: BTreeMap<String, Directory>,
 }
 
 /// A directory.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Directory {
     pub group: u32,
     pub mode: u32,
@@ -85,7 +87,7 @@ pub(super) struct Directory {
 }
 
 /// A mounted logical volume.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Mount {
     pub vg: String,
     pub lv: String,
@@ -93,7 +95,7 @@ pub(super) struct Mount {
 }
 
 /// A simulated node.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Node {
     pub manage: String,
     pub storage: String,
@@ -112,14 +114,20 @@ pub(super) struct Node {
     pub vgs: BTreeMap<String, VolumeGroup>,
     pub root: Tree,
     pub mounts: BTreeMap<String, Mount>,
+    /// What glusterd mounts itself: mount point, and the volume group and logical volume there.
+    pub gluster_mounts: BTreeMap<String, (String, String)>,
     pub files: BTreeMap<String, TextFile>,
     /// Brick directories in use, with their volume.
     pub bricks: BTreeMap<String, String>,
+    /// Brick directories that were not there when glusterd started.
+    pub unresolved: BTreeSet<String>,
     /// Mount points that something outside of gluster keeps busy.
     pub busy: BTreeSet<String>,
     /// Batches that run now: their number, and a line of theirs.
+    #[serde(skip)]
     pub batches: BTreeMap<u64, Arc<str>>,
     /// The most of them at one time.
+    #[serde(skip)]
     pub most_batches: usize,
 }
 
@@ -157,8 +165,10 @@ impl Node {
             vgs: BTreeMap::new(),
             root,
             mounts: BTreeMap::new(),
+            gluster_mounts: BTreeMap::new(),
             files: BTreeMap::from([("/etc/fstab".to_owned(), TextFile::default())]),
             bricks: BTreeMap::new(),
+            unresolved: BTreeSet::new(),
             busy: BTreeSet::new(),
             batches: BTreeMap::new(),
             most_batches: 0,

@@ -6,10 +6,13 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::SimCluster;
+use super::gluster_block::Block;
 use super::node::{LvKind, Node, mapper_name};
 use super::state::State;
 use super::xml;
 
+/// Below this directory glusterd mounts the bricks of snapshots and clones.
+const SNAPSHOT_ROOT: &str = "/run/gluster/snaps/";
 /// Below this directory heketi mounts bricks.
 const MOUNT_ROOT: &str = "/var/lib/heketi/mounts/";
 
@@ -34,7 +37,7 @@ pub struct NodeSnapshot {
     pub mounts: BTreeMap<String, String>,
     /// Lines of the text files that heketi writes (fstab), without copies that `sed` left.
     pub files: BTreeMap<String, Vec<String>>,
-    /// Directories below `/var/lib/heketi/mounts`, those inside of mounted bricks too. The directory of a
+    /// Directories below `/var/lib/heketi/mounts` and `/run/gluster/snaps`, those inside of mounted bricks too. The directory of a
     /// volume group that exists is left out: it is made with the first brick and stays.
     pub directories: BTreeSet<String>,
 }
@@ -65,6 +68,20 @@ pub struct PoolSnapshot {
     pub volumes: BTreeMap<String, VolumeSnapshot>,
     /// Snapshots with the volume they belong to.
     pub snapshots: BTreeMap<String, String>,
+    /// Block volumes by `<hosting volume>/<name>`.
+    #[serde(default)]
+    pub block_volumes: BTreeMap<String, BlockVolumeSnapshot>,
+}
+
+/// A block volume.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockVolumeSnapshot {
+    /// Size in GiB.
+    pub size: u64,
+    /// What each host serves, in GiB.
+    pub hosts: BTreeMap<String, u64>,
+    /// Does it ask for a password?
+    pub auth: bool,
 }
 
 /// A gluster volume.
@@ -138,6 +155,7 @@ fn node_snapshot(node: &Node) -> NodeSnapshot {
             found.directories.insert(path.clone());
         }
     }
+    found.directories.extend(node.root.directories.keys().filter(|path| path.starts_with(SNAPSHOT_ROOT)).cloned());
     for (point, mount) in &node.mounts {
         let device = format!("/dev/mapper/{}", mapper_name(&mount.vg, &mount.lv));
         found.mounts.insert(point.clone(), format!("{device} {}", mount.options));
@@ -172,8 +190,14 @@ fn pool_snapshots(state: &State) -> Vec<PoolSnapshot> {
                 })
                 .collect(),
             snapshots: pool.snapshots.iter().map(|(name, s)| (name.clone(), s.volume.clone())).collect(),
+            block_volumes: pool.blocks.iter().map(block_snapshot).collect(),
         })
         .collect()
+}
+
+fn block_snapshot(((hosting, name), block): (&(String, String), &Block)) -> (String, BlockVolumeSnapshot) {
+    let found = BlockVolumeSnapshot { size: block.size, hosts: block.hosts.clone(), auth: !block.password.is_empty() };
+    (format!("{hosting}/{name}"), found)
 }
 
 impl SimSnapshot {
@@ -218,6 +242,10 @@ impl SimSnapshot {
                 v.options.iter().for_each(|(key, value)| lines.push(format!("volume {name}: option {key} {value}")));
             }
             pool.snapshots.iter().for_each(|(name, volume)| lines.push(format!("snapshot {name} of {volume}")));
+            for (name, block) in &pool.block_volumes {
+                let auth = if block.auth { "with" } else { "without" };
+                lines.push(format!("block volume {name}: {} GiB, on {:?}, {auth} password", block.size, block.hosts));
+            }
         }
         lines
     }

@@ -252,7 +252,7 @@ impl SimRunner {
     fn transaction(&self, at: usize, command: &Result<Command, String>) -> Result<Option<Transaction>, Output> {
         match command {
             Ok(Command::Gluster(gluster)) if gluster.action.changes() => {
-                let pool = self.cluster.state().begin_transaction(at, &gluster.action)?;
+                let pool = self.cluster.state().begin_transaction(at, gluster)?;
                 Ok(Some(Transaction { cluster: self.cluster.clone(), pool: Some(pool) }))
             }
             _ => Ok(None),
@@ -264,8 +264,7 @@ impl SimRunner {
 pub(super) fn run(state: &mut State, at: usize, command: &Result<Command, String>, line: &str) -> Output {
     match command {
         // A changing gluster command meets the lock of one that lasts.
-        Ok(Command::Gluster(gluster)) if gluster.action.changes() => match state.begin_transaction(at, &gluster.action)
-        {
+        Ok(Command::Gluster(gluster)) if gluster.action.changes() => match state.begin_transaction(at, gluster) {
             Ok(pool) => {
                 let output = state.gluster(at, gluster);
                 if let Some(pool) = state.pools.get_mut(pool) {

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use heketi_core::id::{IdSource, SeededIds};
+use serde::{Deserialize, Serialize};
 
 use super::command::Command;
+use super::gluster_block::Block;
 use super::node::{Node, Output, fail, ok};
 use super::volume::{Snapshot, Volume};
 
 /// All nodes and trusted pools.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct State {
     pub nodes: Vec<Node>,
     /// Every host name of every node, management and storage.
@@ -22,20 +24,48 @@ pub(super) struct State {
     pub xml_failure_status: i32,
     /// Size of the disk that appears under any unknown path, if they do.
     pub auto_disk_kib: Option<u64>,
+    /// Nodes where gluster-blockd is stopped.
+    pub blockd_stopped: HashSet<usize>,
+    /// Nodes where resizing a block volume fails.
+    pub resize_failing: HashSet<usize>,
+    /// New block volumes have the fixed access data of heketi v10's mock.
+    pub mock_targets: bool,
     /// Number of the batch that started last.
+    #[serde(skip)]
     pub last_batch: u64,
     ids: SeededIds,
 }
 
 /// A trusted pool.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Pool {
     pub members: Vec<usize>,
     pub volumes: BTreeMap<String, Volume>,
     pub snapshots: BTreeMap<String, Snapshot>,
+    /// Block volumes by hosting volume and name.
+    #[serde(with = "super::saved::pairs")]
+    pub blocks: BTreeMap<(String, String), Block>,
     pub snapshot_limit: Option<u32>,
     /// A command that changes the pool is under way.
+    #[serde(skip)]
     pub transaction: bool,
+    /// Nodes that were reinstalled, as the pool knows them.
+    pub rejected: Vec<Rejected>,
+    /// Members of the pool that its only member was taken from without hearing of it.
+    pub believed: Vec<usize>,
+    /// How many looks, or pushes, a volume still needs until it is healed.
+    pub healing: BTreeMap<String, u64>,
+}
+
+/// A member that came back as another: its peers reject it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Rejected {
+    pub node: usize,
+    /// The identity its peers know.
+    pub uuid: String,
+    pub names: Vec<String>,
+    /// It came back with that identity and asked to be taken in; it is once its glusterd starts again.
+    pub accepted: bool,
 }
 
 impl State {
@@ -48,6 +78,9 @@ impl State {
             cut_links: HashSet::new(),
             xml_failure_status: 0,
             auto_disk_kib: None,
+            blockd_stopped: HashSet::new(),
+            resize_failing: HashSet::new(),
+            mock_targets: false,
             last_batch: 0,
             ids: SeededIds::new(0x6865_6b65_7469),
         }
@@ -84,6 +117,12 @@ impl State {
         if let Command::Gluster(command) = command {
             return self.gluster(at, command);
         }
+        if let Command::GlusterBlock(command) = command {
+            return self.gluster_block(at, command);
+        }
+        if let Command::Service { stop, start } = command {
+            return self.run_service(at, *stop, *start);
+        }
         let Self { nodes, pools, ids, auto_disk_kib, .. } = self;
         let Some(node) = nodes.get_mut(at) else { return fail(255, "no such node") };
         if let (Some(kib), Some(device)) = (*auto_disk_kib, command.disk()) {
@@ -91,6 +130,12 @@ impl State {
         }
         match command {
             Command::ServiceState { unit, verbose } => service(node, unit, *verbose),
+            Command::SetIdentity { uuid } => set_identity(node, uuid),
+            Command::HasIdentity { uuid } if node.uuid == *uuid => ok(""),
+            Command::HasIdentity { .. } => fail(1, ""),
+            // Its peers tell it of them when it starts.
+            Command::SetVolumesAside if node.glusterd => fail(1, "glusterd is running"),
+            Command::SetVolumesAside | Command::ForgetFailures => ok(""),
             Command::ListBlockDevices { device } => node.list_block_devices(device),
             Command::ListSignatures { device } => node.list_signatures(device),
             Command::WipeSignatures { device } => node.wipe_signatures(device),
@@ -109,6 +154,14 @@ impl State {
             other => node.filesystem(other, |node, point| Self::brick_runs_under(pools, node, point)),
         }
     }
+}
+
+/// glusterd reads its identity when it starts.
+fn set_identity(node: &mut Node, uuid: &str) -> Output {
+    if !node.glusterd {
+        uuid.clone_into(&mut node.uuid);
+    }
+    ok("")
 }
 
 fn service(node: &Node, unit: &str, verbose: bool) -> Output {

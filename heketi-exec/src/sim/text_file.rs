@@ -3,8 +3,11 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 /// Lines of a text file by a number that grows. A clone shares them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "SavedText", into = "SavedText")]
 pub(super) struct TextFile {
     lines: imbl::OrdMap<u64, Arc<str>>,
     next: u64,
@@ -12,6 +15,25 @@ pub(super) struct TextFile {
     by_brick: imbl::OrdMap<Arc<str>, imbl::Vector<u64>>,
     /// A copy that `sed -i<suffix>` left.
     pub backup: bool,
+}
+
+/// A text file as it is saved.
+#[derive(Serialize, Deserialize)]
+struct SavedText {
+    text: String,
+    backup: bool,
+}
+
+impl From<SavedText> for TextFile {
+    fn from(saved: SavedText) -> Self {
+        Self { backup: saved.backup, ..Self::from_text(&saved.text) }
+    }
+}
+
+impl From<TextFile> for SavedText {
+    fn from(file: TextFile) -> Self {
+        Self { text: file.text(), backup: file.backup }
+    }
 }
 
 const BRICK_NAME: usize = "brick_".len() + 32;

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::gluster_command::BrickList;
 use super::state::State;
 
 /// A gluster volume.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Volume {
     pub uuid: String,
     pub layout: Layout,
@@ -22,7 +24,7 @@ pub(super) struct Volume {
 }
 
 /// How bricks form sets.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Layout {
     pub replica: u32,
     pub arbiter: u32,
@@ -31,7 +33,7 @@ pub(super) struct Layout {
 }
 
 /// A brick of a volume.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Brick {
     pub host: String,
     pub node: usize,
@@ -39,7 +41,7 @@ pub(super) struct Brick {
 }
 
 /// Where a volume stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum VolumeStatus {
     Created,
     Started,
@@ -47,17 +49,19 @@ pub(super) enum VolumeStatus {
 }
 
 /// A snapshot of a volume.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Snapshot {
     pub uuid: String,
     pub volume: String,
     pub active: bool,
     pub layout: Layout,
     pub bricks: Vec<SnapshotBrick>,
+    /// Options the volume had then.
+    pub options: Vec<(String, String)>,
 }
 
 /// The logical volume that holds one brick of a snapshot.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct SnapshotBrick {
     pub node: usize,
     pub host: String,
@@ -209,6 +213,10 @@ impl State {
     pub(super) fn set_options(&mut self, at: usize, name: &str, pairs: &[(String, String)]) -> Result<String, String> {
         let pool = self.nodes[at].pool;
         let volume = self.pools[pool].volumes.get_mut(name).ok_or_else(|| missing(name))?;
+        // The self-heal daemon, which runs for the source, has no volume file for a clone that was never started.
+        if volume.status == VolumeStatus::Created && super::clones::is_clone(volume) {
+            return Err("Commit failed on localhost. Please check the log file for more details.".into());
+        }
         let mut wanted: Vec<(&str, &str)> = Vec::new();
         for (key, value) in pairs {
             if key == "group" {
@@ -288,12 +296,17 @@ impl State {
                 volume.snapshots.len()
             ));
         }
-        if self.pools[pool].members.iter().any(|member| !self.connected(at, *member)) {
+        let away = self.pools[pool].members.iter().any(|member| !self.connected(at, *member));
+        if away || !self.pools[pool].rejected.is_empty() {
             return Err("Some of the peers are down".into());
         }
+        // gluster does not know that they are there.
+        self.pools[pool].blocks.retain(|(hosting, _), _| hosting != name);
         if let Some(volume) = self.pools[pool].volumes.remove(name) {
             for brick in volume.bricks {
-                self.nodes[brick.node].bricks.remove(&brick.path);
+                let node = &mut self.nodes[brick.node];
+                node.bricks.remove(&brick.path);
+                node.gluster_mounts.remove(brick.path.strip_suffix("/brick").unwrap_or_default());
             }
         }
         Ok("success".into())

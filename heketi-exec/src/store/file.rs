@@ -1,28 +1,21 @@
 use std::fmt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
 
-use heketi_core::inventory::{Change, ChangeSet, Record, decode_key, decode_record, encode_key, encode_record};
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition};
+use heketi_core::inventory::{Change, ChangeSet, Record, encode_key, encode_record};
+use redb::{Database, DatabaseError, ReadableTable, StorageError};
 
-use super::{CommitError, Revision, Store, StoreError};
-
-const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
-const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
-
-/// The layout of tables and keys this program reads and writes.
-const FORMAT: u64 = 1;
-
-/// The first bytes of a BoltDB page 0: heketi v10 kept its database in that format.
-const BOLT_MAGIC: [u8; 4] = 0xED0C_DAED_u32.to_le_bytes();
-
-/// Key and value of a record.
-type Stored = (Vec<u8>, Vec<u8>);
+use super::bolt_file::looks_like_bolt;
+use super::content::{self, FORMAT, NUMBERS, RECORDS};
+use super::{CommitError, NOT_CLOSED_WELL, Revision, Store, StoreError};
 
 /// One file on disk (redb). It is locked while it is open, has no companion files, and may be copied while no
 /// heketi runs.
 pub struct FileStore {
     path: PathBuf,
-    database: Database,
+    /// `None` once it is closed.
+    database: RwLock<Option<Database>>,
 }
 
 impl fmt::Debug for FileStore {
@@ -41,122 +34,121 @@ impl FileStore {
         let path = path.as_ref().to_path_buf();
         refuse_bolt(&path)?;
         let database = Database::create(&path).map_err(|error| open_error(&path, &error))?;
-        let store = Self { path, database };
-        store.prepare().map_err(|error| store.error(&error))?;
-        let format = store.number("format").map_err(|error| store.error(&error))?;
-        if format != FORMAT {
-            return Err(StoreError(format!(
-                "database {} has format {format}, this heketi knows format {FORMAT}: start the heketi that wrote it",
-                store.path.display()
-            )));
-        }
-        Ok(store)
+        let failed = |error: redb::Error| StoreError(format!("database {}: {error}", path.display()));
+        prepare(&database).map_err(failed)?;
+        check_format(&path, content::number(&database, "format").map_err(failed)?)?;
+        Ok(Self { path, database: RwLock::new(Some(database)) })
     }
 
-    fn prepare(&self) -> Result<(), redb::Error> {
-        let transaction = self.database.begin_write()?;
-        {
-            transaction.open_table(RECORDS)?;
-            let mut numbers = transaction.open_table(NUMBERS)?;
-            if numbers.get("format")?.is_none() {
-                numbers.insert("format", FORMAT)?;
-                numbers.insert("revision", 0)?;
-            }
-        }
-        transaction.commit()?;
-        Ok(())
-    }
-
-    fn number(&self, name: &str) -> Result<u64, redb::Error> {
-        let transaction = self.database.begin_read()?;
-        let value = transaction.open_table(NUMBERS)?.get(name)?.map(|value| value.value());
-        Ok(value.unwrap_or(0))
+    /// Does something with the database, unless it is closed.
+    fn with<T>(&self, act: impl FnOnce(&Database) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        act(database.as_ref().ok_or_else(|| self.error(&"it is closed: heketi is stopping"))?)
     }
 
     fn error(&self, error: &dyn fmt::Display) -> StoreError {
         StoreError(format!("database {}: {error}", self.path.display()))
     }
+}
 
-    fn write(&self, expected: Revision, batch: &[ChangeSet]) -> Result<Result<Revision, Revision>, redb::Error> {
-        let transaction = self.database.begin_write()?;
-        let next = Revision(expected.0 + 1);
-        {
-            let mut numbers = transaction.open_table(NUMBERS)?;
-            let found = Revision(numbers.get("revision")?.map_or(0, |value| value.value()));
-            if found != expected {
-                return Ok(Err(found));
-            }
-            numbers.insert("revision", next.0)?;
-            let mut records = transaction.open_table(RECORDS)?;
-            for change in batch.iter().flat_map(ChangeSet::iter) {
-                match change {
-                    Change::Put(record) => {
-                        records.insert(encode_key(record.key()).as_slice(), encode_record(record).as_slice())?;
-                    }
-                    Change::Delete(key) => {
-                        records.remove(encode_key(*key).as_slice())?;
-                    }
+fn prepare(database: &Database) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    {
+        transaction.open_table(RECORDS)?;
+        let mut numbers = transaction.open_table(NUMBERS)?;
+        if numbers.get("format")?.is_none() {
+            numbers.insert("format", FORMAT)?;
+            numbers.insert("revision", 0)?;
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+fn write(
+    database: &Database,
+    expected: Revision,
+    batch: &[ChangeSet],
+) -> Result<Result<Revision, Revision>, redb::Error> {
+    let transaction = database.begin_write()?;
+    let next = Revision(expected.0 + 1);
+    {
+        let mut numbers = transaction.open_table(NUMBERS)?;
+        let found = Revision(numbers.get("revision")?.map_or(0, |value| value.value()));
+        if found != expected {
+            return Ok(Err(found));
+        }
+        numbers.insert("revision", next.0)?;
+        let mut records = transaction.open_table(RECORDS)?;
+        for change in batch.iter().flat_map(ChangeSet::iter) {
+            match change {
+                Change::Put(record) => {
+                    records.insert(encode_key(record.key()).as_slice(), encode_record(record).as_slice())?;
+                }
+                Change::Delete(key) => {
+                    records.remove(encode_key(*key).as_slice())?;
                 }
             }
         }
-        transaction.commit()?;
-        Ok(Ok(next))
     }
-
-    fn read(&self) -> Result<(Vec<Stored>, Revision), redb::Error> {
-        let transaction = self.database.begin_read()?;
-        let mut records = Vec::new();
-        for entry in transaction.open_table(RECORDS)?.iter()? {
-            let (key, value) = entry?;
-            records.push((key.value().to_vec(), value.value().to_vec()));
-        }
-        let revision = transaction.open_table(NUMBERS)?.get("revision")?.map_or(0, |value| value.value());
-        Ok((records, Revision(revision)))
-    }
+    transaction.commit()?;
+    Ok(Ok(next))
 }
 
 impl Store for FileStore {
     fn load(&self) -> Result<(Vec<Record>, Revision), StoreError> {
-        let (stored, revision) = self.read().map_err(|error| self.error(&error))?;
-        let records = stored
-            .into_iter()
-            .map(|(key, value)| decode_record(decode_key(&key)?, &value))
-            .collect::<Result<Vec<Record>, _>>()
-            .map_err(|error| self.error(&error))?;
-        Ok((records, revision))
+        self.with(|database| content::load(database).map_err(|error| self.error(&error)))
+    }
+
+    fn backup(&self, directory: &Path) -> Result<File, StoreError> {
+        self.with(|database| content::backup(database, directory).map_err(|error| self.error(&error)))
+    }
+
+    fn close(&self) {
+        // What is dropped here closes the file in a state that needs no repair.
+        drop(self.database.write().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     fn commit(&self, expected: Revision, batch: &[ChangeSet]) -> Result<Revision, CommitError> {
-        match self.write(expected, batch) {
+        let written = self.with(|database| write(database, expected, batch).map_err(|error| self.error(&error)));
+        match written {
             Ok(Ok(revision)) => Ok(revision),
             Ok(Err(found)) => Err(CommitError::Fenced { expected, found }),
-            Err(error) => Err(CommitError::Failed(self.error(&error).0)),
+            Err(error) => Err(CommitError::Failed(error.0)),
         }
     }
 }
 
-fn refuse_bolt(path: &Path) -> Result<(), StoreError> {
-    use std::io::Read;
-    let mut head = [0; 20];
-    let is_bolt = std::fs::File::open(path)
-        .and_then(|mut file| file.read_exact(&mut head))
-        .is_ok_and(|()| head[16..20] == BOLT_MAGIC);
-    if is_bolt {
+pub(super) fn check_format(path: &Path, format: u64) -> Result<(), StoreError> {
+    if format == FORMAT {
+        return Ok(());
+    }
+    Err(StoreError(format!(
+        "database {} has format {format}, this heketi knows format {FORMAT}: start the heketi that wrote it",
+        path.display()
+    )))
+}
+
+pub(super) fn refuse_bolt(path: &Path) -> Result<(), StoreError> {
+    if looks_like_bolt(path) {
         return Err(StoreError(format!(
-            "database {} was written by heketi v10 (BoltDB), which this version cannot read; it was not touched: \
-             configure another path as glusterfs.db",
+            "database {} is one of heketi v10 (BoltDB) and was not touched: a server that is started on it converts it",
             path.display()
         )));
     }
     Ok(())
 }
 
-fn open_error(path: &Path, error: &DatabaseError) -> StoreError {
+pub(super) fn open_error(path: &Path, error: &DatabaseError) -> StoreError {
     let name = path.display();
     StoreError(match error {
         DatabaseError::DatabaseAlreadyOpen => {
             format!("database {name} is in use by another heketi: stop that one, or configure another glusterfs.db")
         }
+        DatabaseError::RepairAborted => format!(
+            "database {name} {NOT_CLOSED_WELL}, and opened for reading only it is not repaired: start once without \
+             db_read_only"
+        ),
         DatabaseError::Storage(StorageError::Io(io)) => match io.kind() {
             std::io::ErrorKind::NotFound => {
                 format!("database {name} cannot be created: its directory does not exist; create it")
@@ -202,6 +194,22 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_is_a_database_of_that_moment() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = FileStore::open(directory.path().join("heketi.db")).unwrap();
+        let revision = store.commit(Revision(0), &[put(1), put(2)]).unwrap();
+        let mut copy = store.backup(directory.path()).unwrap();
+        store.commit(revision, &[put(3)]).unwrap();
+        let path = directory.path().join("copy.db");
+        std::io::copy(&mut copy, &mut File::create(&path).unwrap()).unwrap();
+        let copied = FileStore::open(&path).unwrap();
+        let (records, found) = copied.load().unwrap();
+        assert_eq!((records.len(), found), (2, revision));
+        copied.commit(found, &[put(4)]).unwrap();
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 2, "nothing is left behind");
+    }
+
+    #[test]
     fn a_second_process_is_told_who_has_the_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("heketi.db");
@@ -215,7 +223,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("heketi.db");
         let mut bolt = vec![0; 4096];
-        bolt[16..20].copy_from_slice(&BOLT_MAGIC);
+        bolt[16..20].copy_from_slice(&0xED0C_DAED_u32.to_le_bytes());
         for (content, word) in [(bolt, "heketi v10"), (vec![b'x'; 4096], "not a heketi database")] {
             std::fs::write(&path, &content).unwrap();
             let error = FileStore::open(&path).unwrap_err();

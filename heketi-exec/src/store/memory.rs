@@ -16,6 +16,12 @@ impl MemoryStore {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// One that holds these records.
+    pub fn with(records: impl IntoIterator<Item = Record>) -> Self {
+        let records = records.into_iter().map(|record| (record.key(), record)).collect();
+        Self { state: Mutex::new((records, Revision::default())) }
+    }
 }
 
 impl Store for MemoryStore {

@@ -1,14 +1,26 @@
 //! Where the state is kept: the [`Store`] trait, a file and a memory implementation.
 
+mod bolt_file;
+mod content;
+mod convert;
 mod file;
 mod memory;
+mod read_only;
+mod v10;
 
 use std::fmt;
+use std::fs::File;
+use std::path::Path;
 
 use heketi_core::inventory::{ChangeSet, Record};
 
+pub use convert::{Conversion, Edit, convert_edited, create, open_or_convert};
 pub use file::FileStore;
 pub use memory::MemoryStore;
+pub use read_only::ReadOnlyFileStore;
+pub use v10::{
+    DatabaseKind, V10ReadOnlyStore, open_read_only, open_to_look, read_as_v10, read_inventory, read_records,
+};
 
 /// Counts the commits of a store. A commit names the revision it builds on, so that a second writer cannot
 /// overwrite what it never read.
@@ -19,6 +31,16 @@ pub struct Revision(pub u64);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct StoreError(pub String);
+
+impl StoreError {
+    /// Was the file not closed well, and opened for reading only?
+    fn needs_repair(&self) -> bool {
+        self.0.contains(NOT_CLOSED_WELL)
+    }
+}
+
+/// Of a file whose last user was killed.
+const NOT_CLOSED_WELL: &str = "was not closed well";
 
 /// A commit that did not happen.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,4 +73,17 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`CommitError`].
     fn commit(&self, expected: Revision, batch: &[ChangeSet]) -> Result<Revision, CommitError>;
+
+    /// Closes what is open, at the end of the program. Calls after that fail.
+    fn close(&self) {}
+
+    /// A compact copy of everything that is durable now, in a file without a name in `directory`, to be read
+    /// from its beginning. Commits go on meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read or the copy cannot be written, and of a store that is no file.
+    fn backup(&self, directory: &Path) -> Result<File, StoreError> {
+        let _ = directory;
+        Err(StoreError("this store is no file and cannot be copied as one".into()))
+    }
 }

@@ -46,7 +46,7 @@ async fn the_topology_can_be_taken_down_again() {
     let inventory = engine.inventory();
     for device in inventory.devices() {
         for state in [EntryState::Offline, EntryState::Failed] {
-            let job = engine.device_state(device.id, state).await.unwrap();
+            let job = engine.device_state(device.id, state, true).await.unwrap();
             assert_eq!(finished(&engine, job).await, JobResult::Done);
         }
         let job = engine.device_delete(device.id, false).await.unwrap();
@@ -79,6 +79,7 @@ async fn lack_of_space_is_explained_device_by_device() {
     assert_sound(&engine);
 }
 
+/// F1: heketi v10 finished each expansion with the copy of the volume it had read before, and lost bricks and sizes.
 #[tokio::test]
 async fn concurrent_expansions_of_one_volume_do_not_lose_bricks() {
     let sim = simulated(6);
@@ -118,6 +119,7 @@ async fn more_operations_than_allowed_are_answered_busy() {
     volume(&engine, engine.volume_create(replica3(1)).await).await;
 }
 
+/// F19: there is one rule for host names, whoever registers them and when.
 #[tokio::test]
 async fn a_host_name_belongs_to_one_node() {
     let sim = simulated(2);
@@ -130,4 +132,25 @@ async fn a_host_name_belongs_to_one_node() {
     assert_eq!(accepted.len(), 1, "one of two concurrent adds of a host wins");
     assert!(matches!(finished(&engine, accepted[0]).await, JobResult::Node(_)));
     assert_sound(&engine);
+}
+
+/// gluster needs all other peers for that, and not the one that leaves.
+#[tokio::test]
+async fn a_dead_node_can_be_deleted_and_come_back() {
+    let sim = simulated(4);
+    let (engine, _, cluster) = loaded(&sim, 3).await;
+    let joined = add_node(&engine, cluster, 4).await;
+    sim.set_up("n4", false);
+    sim.set_up("n3", false);
+    let job = engine.node_delete(joined).await.unwrap();
+    let refused = finished(&engine, job).await;
+    assert!(matches!(&refused, JobResult::Failed(text) if text.contains("probably down")), "{refused:?}");
+    sim.set_up("n3", true);
+    assert!(engine.wait_idle(LIMIT).await);
+    let job = engine.node_delete(joined).await.unwrap();
+    assert_eq!(finished(&engine, job).await, JobResult::Done);
+    sim.set_up("n4", true);
+    add_node(&engine, cluster, 4).await;
+    let pools = sim.snapshot().pools;
+    assert!(pools.iter().any(|pool| pool.members.len() == 4), "{pools:?}");
 }

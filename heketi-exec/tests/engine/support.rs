@@ -1,5 +1,6 @@
 //! A simulated cluster with an engine over it, and what tests ask of both.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,8 +8,9 @@ use heketi_core::Error;
 use heketi_core::api::CheckedVolumeCreate;
 use heketi_core::id::{ClusterId, NodeId, QueueId, VolumeId};
 use heketi_core::inventory::JobResult;
-use heketi_core::model::{Durability, HostNames, Snapshot, Tags};
+use heketi_core::model::{Device, Durability, HostNames, Snapshot, Tags};
 use heketi_core::operation::{DeviceAddRequest, NodeAddRequest};
+use heketi_core::placement::{BlockHostingPolicy, Policy};
 use heketi_core::units::Gib;
 use heketi_exec::engine::{Engine, EngineConfig};
 use heketi_exec::node::{NodeExecutor, NodeOptions};
@@ -28,9 +30,13 @@ pub fn simulated(nodes: u32) -> SimCluster {
     sim
 }
 
-/// Quick polls and no background cleaner: tests resume operations when they want it.
+/// Quick polls, no background cleaner and no monitor: tests resume operations when they want it, and count lines.
+/// Block hosting volumes of 10 GiB come when they are needed.
 pub fn config() -> EngineConfig {
-    EngineConfig { clean: false, ..EngineConfig::default() }
+    let block_hosting = BlockHostingPolicy { auto_create: true, size: Gib(10), ..BlockHostingPolicy::default() };
+    let policy = Policy { block_hosting, ..Policy::default() };
+    let poll_interval = Duration::from_millis(1);
+    EngineConfig { policy, clean: false, monitor: None, poll_interval, ..EngineConfig::default() }
 }
 
 /// An engine over the nodes of `sim` that keeps its state in `store`.
@@ -125,20 +131,43 @@ pub fn assert_sound(engine: &Engine) {
     assert!(pending.is_empty(), "{pending:#?}");
 }
 
-/// The nodes hold just the bricks and volumes of the state.
+/// The nodes hold just the bricks and volumes of the state: each brick's logical volume in its thin pool, mounted
+/// where the record says, and no other volume or snapshot anywhere.
 pub fn assert_nodes_match(engine: &Engine, sim: &SimCluster) {
-    let inventory = engine.inventory();
-    let snapshot = serde_json::to_string(&sim.snapshot()).expect("plain data");
+    let (inventory, snapshot) = (engine.inventory(), sim.snapshot());
+    let (mut expected, mut mounts) = (BTreeSet::new(), BTreeSet::new());
     for brick in inventory.bricks() {
-        assert!(snapshot.contains(&format!("brick_{}", brick.id)), "brick {} is on no node", brick.id);
+        let (node, spec) = (inventory.node(brick.node).expect("a node").manage_host().to_owned(), brick.spec(0));
+        mounts.insert((node.clone(), spec.mount_point));
+        expected.insert((node, spec.volume_group, spec.logical_volume, Some(spec.thin_pool)));
     }
-    let mut rest = snapshot.as_str();
-    while let Some(at) = rest.find("brick_") {
-        rest = &rest[at + "brick_".len()..];
-        let id = rest[..32].parse().expect("a brick id");
-        assert!(inventory.brick(id).is_some(), "brick {id} is left over on a node");
+    let mut found = BTreeSet::new();
+    for (node, contents) in &snapshot.nodes {
+        for (group, group_contents) in &contents.volume_groups {
+            let volumes = group_contents.logical_volumes.iter();
+            found.extend(volumes.map(|(name, (_, pool))| (node.clone(), group.clone(), name.clone(), pool.clone())));
+            for (pool, (_, _, count)) in &group_contents.thin_pools {
+                assert!(*count > 0, "thin pool {group}/{pool} on {node} is empty");
+            }
+        }
     }
-    for id in inventory.volumes().map(|volume| &volume.name) {
-        assert!(snapshot.contains(id.as_str()), "volume {id} is not in gluster");
-    }
+    let missing: Vec<_> = expected.difference(&found).collect();
+    assert!(missing.is_empty(), "bricks that are on no node: {missing:#?}");
+    let left: Vec<_> = found.difference(&expected).collect();
+    assert!(left.is_empty(), "logical volumes that no brick's record names: {left:#?}");
+    let is_mounted = |(node, point): &(String, String)| snapshot.nodes[node].mounts.contains_key(point);
+    let unmounted: Vec<_> = mounts.iter().filter(|mount| !is_mounted(mount)).collect();
+    assert!(unmounted.is_empty(), "bricks that are not mounted: {unmounted:#?}");
+    let known: BTreeSet<&String> = inventory.volumes().map(|volume| &volume.name).collect();
+    let in_gluster: BTreeSet<&String> = snapshot.pools.iter().flat_map(|pool| pool.volumes.keys()).collect();
+    assert_eq!(known, in_gluster, "volumes heketi knows, and those of gluster");
+    let snapshots: Vec<_> = snapshot.pools.iter().flat_map(|pool| pool.snapshots.keys()).collect();
+    assert!(snapshots.is_empty(), "snapshots are left: {snapshots:?}");
+    crate::blocks::assert_targets_match(engine, sim);
+    let groups = snapshot.nodes.iter().flat_map(|(host, node)| node.volume_groups.keys().map(move |vg| (host, vg)));
+    let made: BTreeSet<(String, String)> = groups.map(|(host, vg)| (host.clone(), vg.clone())).collect();
+    let host = |device: &Device| inventory.node(device.node).expect("its node").manage_host().to_owned();
+    let known: BTreeSet<_> = inventory.devices().map(|device| (host(device), device.volume_group())).collect();
+    // A device that is given up may have lost its group already.
+    assert!(made.is_subset(&known), "volume groups are left over: {:#?}", made.difference(&known));
 }

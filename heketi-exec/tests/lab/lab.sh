@@ -11,6 +11,8 @@
 #   lab.sh kill N               power cut; what was not synced is lost
 #   lab.sh off N                clean shutdown
 #   lab.sh start N              boot a node again on the disks it had, and wait
+#   lab.sh blank N DISK         put an empty disk in the place of ubdb or ubdc of a node that is off
+#   lab.sh rebuild N            a node that is off gets a new system and empty disks under its old name
 #   lab.sh status               one line per node
 #   lab.sh env                  namespace, state directory, key and user as NAME=VALUE lines
 #
@@ -201,6 +203,20 @@ numbers() {
   done
 }
 
+must_be_off() { ! is_running "$1" || fail "n$1 runs: lab.sh off $1 or lab.sh kill $1 first"; }
+
+blank() {
+  must_be_off "$1"
+  [[ " ${DISKS[*]} " = *" ${2:-} "* ]] || usage
+  rm -f "$RUN/n$1.$2"
+}
+
+rebuild() {
+  local disk
+  must_be_off "$1"
+  for disk in root "${DISKS[@]}"; do rm -f "$RUN/n$1.$disk"; done
+}
+
 up() {
   local number
   check_machine
@@ -248,11 +264,17 @@ main() {
       up "${1:-3}"
       ;;
     down) lock && down ;;
-    kill | off | start)
+    kill | off | start | blank | rebuild)
       check_lab
       check_node "${1:-}"
       lock
-      case $action in kill) cut_power "$1" ;; off) shut_down "$1" ;; start) start "$1" ;; esac
+      case $action in
+        kill) cut_power "$1" ;;
+        off) shut_down "$1" ;;
+        start) start "$1" ;;
+        blank) blank "$1" "${2:-}" ;;
+        rebuild) rebuild "$1" ;;
+      esac
       ;;
     ssh)
       target=${1:-}

@@ -2,8 +2,11 @@
 //! server. Each test has servers of its own on loopback.
 
 mod client;
+mod conformance;
 mod faults;
 mod hosts;
+mod kubernetes;
 mod openssh;
 mod server;
+mod simulator;
 mod sshd;

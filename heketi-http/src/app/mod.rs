@@ -1,32 +1,37 @@
 //! The program `heketi`: command line, start, signals, end.
 
 mod arguments;
+mod config_check;
+mod conversion;
+mod database;
 mod demo;
-mod logging;
 mod nodes;
+mod offline;
+mod secret_backup;
 mod signals;
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
-use heketi_core::placement::Policy;
-use heketi_exec::engine::{Engine, EngineConfig};
-use heketi_exec::store::FileStore;
+use heketi_core::Kib;
+use heketi_core::placement::{BlockHostingPolicy, Policy};
+use heketi_exec::engine::{Engine, EngineConfig, MonitorConfig};
+use heketi_exec::store::{self, Store};
 use tokio::net::TcpListener;
 
 use crate::auth::Authenticator;
 use crate::backend::EngineBackend;
-use crate::config::{AdminState, AuthMode, Config, Environment, GlusterConfig, Loaded};
-use crate::server::{ServerOptions, serve};
+use crate::config::{AuthMode, Config, Environment, GlusterConfig, Loaded};
+use crate::logging;
+use crate::metrics::Metrics;
+use crate::server::{AdminMode, ServerOptions, serve};
+use crate::tls::ServerTls;
 use arguments::{Command, Parsed};
-
-/// How long running steps are waited for after the first signal to stop.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// Runs the program with these arguments, the program's name first, until it ends.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -40,15 +45,40 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let result = runtime.block_on(async {
         match command {
-            Command::Serve { config, disable_auth } => server(&config, disable_auth).await,
-            Command::Demo { exit, port } => demo::run(exit, port).await,
+            Command::Serve { config, disable_auth } => Ok(server(&config, disable_auth).await?),
+            Command::ConfigCheck { config } => Ok(config_check::run(&config)?),
+            Command::Demo { exit, port } => Ok(demo::run(exit, port).await?),
+            Command::Database(command) => database::run(command),
+            Command::Offline(command) => offline::run(command).await,
         }
     });
     // Tasks that wait for a node must not keep the process.
     runtime.shutdown_background();
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(text) => fail(&text),
+        Err(Failure { text }) => {
+            eprintln!("{text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Why the program ends with a status that is not zero.
+struct Failure {
+    /// The whole line for standard error.
+    text: String,
+}
+
+impl Failure {
+    /// In the words of heketi v10, which nothing precedes.
+    fn plain(text: impl Into<String>) -> Self {
+        Self { text: text.into() }
+    }
+}
+
+impl From<String> for Failure {
+    fn from(text: String) -> Self {
+        Self { text: format!("ERROR: {text}") }
     }
 }
 
@@ -57,58 +87,87 @@ fn fail(text: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// Prints a line. Whoever reads it may be gone: that does not end the server.
+fn tell(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
 /// The version as the program prints it; scripts take its second word.
 fn version() -> String {
     format!("Heketi v{}", env!("CARGO_PKG_VERSION"))
 }
 
 async fn server(file: &Path, disable_auth: bool) -> Result<(), String> {
-    println!("{}", version());
+    tell(&version());
     let Loaded { config, mut warnings } =
         Loaded::from_file(file, &Environment::process()).map_err(|error| error.to_string())?;
-    refuse_unsupported(&config)?;
+    nodes::refuse_unsupported(&config.glusterfs)?;
     let (auth, more) = config.auth_mode(disable_auth).map_err(|error| error.to_string())?;
     warnings.extend(more);
-    warnings.iter().for_each(|warning| eprintln!("WARNING: {warning}"));
-    logging::start(config.glusterfs.loglevel);
-
-    let nodes = nodes::connect(&config.glusterfs)?;
-    let store = FileStore::open(&config.glusterfs.db).map_err(|error| error.to_string())?;
-    let listener = listen(&config, &auth).await?;
-    let engine = Engine::open(Arc::new(store), nodes.executor, engine_config(&config.glusterfs))
-        .await
-        .map_err(|error| error.to_string())?;
-    if let Some(keys) = nodes.host_keys {
-        keys.keep_in(&engine);
+    warnings.extend(config_check::without_effect(&config));
+    for warning in &warnings {
+        let _ = writeln!(io::stderr(), "WARNING: {warning}");
     }
+    let log = logging::start(config.glusterfs.loglevel, config.log_format);
+    let tls = config.tls.as_ref().map(|files| ServerTls::load(&files.cert_file, &files.key_file)).transpose();
+    let tls = tls.map_err(|error| format!("HTTP Server error: {error}"))?;
+
+    let nodes = nodes::connect(&config.glusterfs).await?;
+    let store = open_store(&config.glusterfs)?;
+    let listener = listen(&config, &auth).await?;
+    let metrics = Metrics::default();
+    let meter = Some(Arc::new(metrics.clone()) as _);
+    let engine_config = EngineConfig { meter, history: config.history, ..engine_config(&config.glusterfs) };
+    let engine = Engine::open(store, nodes.executor.clone(), engine_config).await.map_err(|error| error.to_string())?;
+    nodes.know(&engine);
     let pending = engine.inventory().operations().count();
     if pending > 0 {
         tracing::warn!("{pending} operations were left unfinished; they are resumed in the background");
     }
+    let mode = AdminMode::new(config.default_state);
+    signals::return_to_normal(mode.clone());
     let port = listener.local_addr().map_err(|error| error.to_string())?.port();
-    println!("Listening on port {port}");
+    // The signals count from the moment the server is known to run.
+    let stop = signals::stop();
+    tell(&format!("Listening on port {port}{}", if tls.is_some() { " with TLS enabled" } else { "" }));
+    if let Some(tls) = &tls {
+        signals::reload_on_hangup(tls.clone());
+    }
+    if config.backup_db_to_kube_secret {
+        secret_backup::start(&engine, metrics.clone(), &config, scratch(&config.glusterfs));
+    }
     let authenticator = match auth {
         AuthMode::On(keys) => Some(Authenticator::new(keys, config.iat_leeway_seconds)),
         AuthMode::Off => None,
     };
-    serve_engine(listener, engine, ServerOptions::new(authenticator), signals::stop()).await
+    let drain = config.shutdown_timeout;
+    let read_only_database = config.glusterfs.db_read_only;
+    let options =
+        ServerOptions { mode, tls, log, metrics, read_only_database, drain, ..ServerOptions::new(authenticator) };
+    let backend = EngineBackend::new(engine.clone()).with_scratch(scratch(&config.glusterfs));
+    serve_engine(listener, engine, backend, options, stop).await
 }
 
 /// Serves until `stop`, then lets running steps end; what is not over is resumed at the next start.
 async fn serve_engine(
     listener: TcpListener,
     engine: Engine,
+    backend: EngineBackend,
     options: ServerOptions,
     stop: impl Future<Output = ()>,
 ) -> Result<(), String> {
-    let backend = Arc::new(EngineBackend::new(engine.clone()));
+    let backend = Arc::new(backend);
+    let (grace, stopped) = (options.drain, OnceLock::new());
     let stopping = async {
         stop.await;
-        println!("Shutting down...");
+        let _ = stopped.set(Instant::now());
+        tell("Shutting down...");
         signals::exit_at_once_on_the_next();
     };
     let served = serve(listener, backend, options, stopping).await;
-    engine.shut_down(GRACE).await;
+    // Requests and steps share the time.
+    let spent = stopped.get().map_or(Duration::ZERO, Instant::elapsed);
+    engine.shut_down(grace.saturating_sub(spent)).await;
     served.map_err(|error| format!("HTTP Server error: {error}"))
 }
 
@@ -134,17 +193,23 @@ fn no_such_family(error: &io::Error) -> bool {
     error.raw_os_error() == Some(EAFNOSUPPORT) || error.kind() == io::ErrorKind::AddrNotAvailable
 }
 
-/// Configured things that would be wrong to ignore.
-fn refuse_unsupported(config: &Config) -> Result<(), String> {
-    let asked = [
-        (config.tls.is_some(), "enable_tls", "set it to false and put a TLS proxy in front"),
-        (config.glusterfs.db_read_only, "glusterfs.db_read_only", "set it to false"),
-        (config.default_state != AdminState::Normal, "default_state", "set it to normal"),
-        (config.backup_db_to_kube_secret, "backup_db_to_kube_secret", "set it to false"),
-    ];
-    match asked.iter().find(|(is_asked, ..)| *is_asked) {
-        Some((_, key, remedy)) => Err(format!("{key} is not supported by this version of heketi: {remedy}")),
-        None => Ok(()),
+fn open_store(gluster: &GlusterConfig) -> Result<Arc<dyn Store>, String> {
+    if gluster.db_read_only {
+        return store::open_read_only(&gluster.db).map_err(|error| error.to_string());
+    }
+    let (store, conversion) = store::open_or_convert(&gluster.db).map_err(|error| error.to_string())?;
+    if let Some(done) = conversion {
+        conversion::log(&done);
+    }
+    Ok(Arc::new(store))
+}
+
+/// Copies of the database take their space beside it: a file system for temporary files may be memory.
+fn scratch(gluster: &GlusterConfig) -> PathBuf {
+    match gluster.db.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() && !gluster.db_read_only => directory.to_path_buf(),
+        Some(_) if !gluster.db_read_only => PathBuf::from("."),
+        _ => std::env::temp_dir(),
     }
 }
 
@@ -158,15 +223,28 @@ fn engine_config(gluster: &GlusterConfig) -> EngineConfig {
         pre_options: gluster.pre_request_volume_options.clone(),
         post_options: gluster.post_request_volume_options.clone(),
         rebalance: nodes::commands(gluster).rebalance_on_expansion,
+        average_file_size: Kib(gluster.average_file_size_kb),
+        create_retries: gluster.volume_create_retries,
+        copyset_nodes: gluster.copyset_nodes,
+        block_hosting: BlockHostingPolicy {
+            auto_create: gluster.block_hosting.auto_create,
+            size: gluster.block_hosting.size,
+            options: gluster.block_hosting.options.clone(),
+        },
     };
     let defaults = EngineConfig::default();
     let at_most = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
     EngineConfig {
         policy,
         max_in_flight: gluster.max_inflight_operations.map_or(usize::MAX, at_most),
-        clean: gluster.cleaner.is_some(),
+        clean: gluster.cleaner.is_some() && !gluster.db_read_only,
         clean_start: gluster.cleaner.map_or(defaults.clean_start, |schedule| schedule.first),
         clean_interval: gluster.cleaner.map_or(defaults.clean_interval, |schedule| schedule.every),
+        monitor: gluster.node_monitor.map(|schedule| MonitorConfig {
+            start: schedule.first,
+            interval: schedule.every,
+            ..MonitorConfig::default()
+        }),
         ..defaults
     }
 }

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use heketi_exec::engine::EngineHostKeys;
+use heketi_exec::engine::{Engine, EngineHostKeys};
 use heketi_exec::executor::Executor;
 use heketi_exec::node::{NodeExecutor, NodeOptions};
-use heketi_exec::runner::{SshConfig, SshRunner};
+use heketi_exec::runner::inject::{InjectConfig, InjectRunner};
+use heketi_exec::runner::ssh::HostKeyPolicy;
+use heketi_exec::runner::{CommandRunner, SshConfig, SshRunner};
 use heketi_exec::sim::MockExecutor;
 
 use crate::config::{CommandConfig, ExecutorKind, GlusterConfig};
@@ -14,7 +16,21 @@ use crate::config::{CommandConfig, ExecutorKind, GlusterConfig};
 pub(super) struct Nodes {
     pub executor: Arc<dyn Executor>,
     /// Where accepted host keys are kept, once the engine is open.
-    pub host_keys: Option<Arc<EngineHostKeys>>,
+    host_keys: Option<Arc<EngineHostKeys>>,
+    /// The simulated nodes, if they are.
+    mock: Option<Arc<MockExecutor>>,
+}
+
+impl Nodes {
+    /// Host keys are kept with the state; simulated nodes hold what the state says.
+    pub(super) fn know(&self, engine: &Engine) {
+        if let Some(keys) = &self.host_keys {
+            keys.keep_in(engine);
+        }
+        for failed in self.mock.iter().flat_map(|mock| mock.cluster().populate(&engine.inventory())) {
+            tracing::info!("the simulated nodes lack something: {failed}");
+        }
+    }
 }
 
 /// The settings of commands that count for the configured executor.
@@ -25,44 +41,83 @@ pub(super) fn commands(gluster: &GlusterConfig) -> &CommandConfig {
     }
 }
 
-pub(super) fn connect(gluster: &GlusterConfig) -> Result<Nodes, String> {
+/// Ways to the nodes that this program was built without; wrong to ignore.
+pub(super) fn refuse_unsupported(gluster: &GlusterConfig) -> Result<(), String> {
+    match gluster.executor {
+        ExecutorKind::Kubernetes if cfg!(not(feature = "kubernetes")) => {
+            Err("glusterfs.executor kubernetes is not supported: this heketi was built without the feature kubernetes"
+                .to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) async fn connect(gluster: &GlusterConfig) -> Result<Nodes, String> {
     let options = options(commands(gluster));
     match gluster.executor {
-        ExecutorKind::Ssh => ssh(gluster, options),
-        ExecutorKind::Mock => {
-            tracing::warn!("executor is mock: nothing is done on real nodes");
-            let executor = Arc::new(MockExecutor::new(options, gluster.mock_device_size.0));
-            Ok(Nodes { executor, host_keys: None })
-        }
-        other => Err(format!(
-            "glusterfs.executor {} is not supported by this version of heketi: use ssh, or mock to try things out",
-            name(other)
-        )),
+        ExecutorKind::Ssh => ssh(gluster, options, |runner| runner),
+        ExecutorKind::InjectSsh => ssh(gluster, options, injected(gluster)?),
+        ExecutorKind::Mock => Ok(mock(gluster, options, |runner| runner)),
+        ExecutorKind::InjectMock => Ok(mock(gluster, options, injected(gluster)?)),
+        #[cfg(feature = "kubernetes")]
+        ExecutorKind::Kubernetes => kubernetes(&gluster.kube, options).await,
+        #[cfg(not(feature = "kubernetes"))]
+        ExecutorKind::Kubernetes => Err("glusterfs.executor kubernetes has no way to the nodes".to_owned()),
     }
 }
 
-fn name(executor: ExecutorKind) -> &'static str {
-    match executor {
-        ExecutorKind::Ssh => "ssh",
-        ExecutorKind::Kubernetes => "kubernetes",
-        ExecutorKind::Mock => "mock",
-        ExecutorKind::InjectSsh => "inject/ssh",
-        ExecutorKind::InjectMock => "inject/mock",
-    }
+type Runner = Arc<dyn CommandRunner>;
+
+/// Puts the configured faults before a way to the nodes.
+fn injected(gluster: &GlusterConfig) -> Result<impl FnOnce(Runner) -> Runner, String> {
+    let config = InjectConfig::from_value(&gluster.inject).map_err(|error| error.to_string())?;
+    let hooks = config.commands.len() + config.results.len();
+    tracing::warn!("executor is {}: {hooks} hooks replace outcomes of commands on nodes", gluster.executor.name());
+    Ok(|runner| Arc::new(InjectRunner::new(runner, config)) as Runner)
 }
 
-fn ssh(gluster: &GlusterConfig, options: NodeOptions) -> Result<Nodes, String> {
+#[cfg(feature = "kubernetes")]
+async fn kubernetes(kube: &crate::config::KubeConfig, options: NodeOptions) -> Result<Nodes, String> {
+    use heketi_exec::runner::kubernetes::{KubernetesConfig, KubernetesRunner, PodSelection};
+
+    let mut config = KubernetesConfig::default();
+    config.namespace.clone_from(&kube.namespace);
+    config.selection = match (kube.use_pod_names, kube.gluster_daemonset) {
+        (true, _) => PodSelection::Name,
+        (false, true) => PodSelection::Node,
+        (false, false) => PodSelection::Label,
+    };
+    config.container.clone_from(&kube.container);
+    config.max_connections = kube.max_connections.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    config.timeout_prefix = !kube.disable_timeout_prefix;
+    let runner = KubernetesRunner::connect(config).await.map_err(|error| error.to_string())?;
+    let executor = Arc::new(NodeExecutor::new(Arc::new(runner), options));
+    Ok(Nodes { executor, host_keys: None, mock: None })
+}
+
+fn mock(gluster: &GlusterConfig, options: NodeOptions, wrap: impl FnOnce(Runner) -> Runner) -> Nodes {
+    tracing::warn!("executor is {}: nothing is done on real nodes", gluster.executor.name());
+    let executor = Arc::new(MockExecutor::with_runner(options, gluster.mock_device_size.0, wrap));
+    Nodes { executor: executor.clone(), host_keys: None, mock: Some(executor) }
+}
+
+fn ssh(gluster: &GlusterConfig, options: NodeOptions, wrap: impl FnOnce(Runner) -> Runner) -> Result<Nodes, String> {
     let host_keys = Arc::new(EngineHostKeys::default());
     let mut config = SshConfig::new(&gluster.ssh.keyfile);
     config.user.clone_from(&gluster.ssh.user);
     config.port = gluster.ssh.port;
+    config.use_passphrase_variable();
     config.sudo = gluster.ssh.commands.sudo;
     config.host_key_policy = gluster.ssh.host_key_policy;
     config.host_key_store = host_keys.clone();
-    config.use_environment();
+    if let Some(files) = gluster.ssh.known_hosts.as_ref().filter(|files| !files.is_empty()) {
+        // Who names the files wants hosts in them and no others.
+        config.host_key_policy = HostKeyPolicy::Strict;
+        config.known_hosts.clone_from(files);
+    }
     let runner = SshRunner::new(config).map_err(|error| error.to_string())?;
-    let executor = Arc::new(NodeExecutor::new(Arc::new(runner), options));
-    Ok(Nodes { executor, host_keys: Some(host_keys) })
+    let executor = Arc::new(NodeExecutor::new(wrap(Arc::new(runner)), options));
+    Ok(Nodes { executor, host_keys: Some(host_keys), mock: None })
 }
 
 fn options(commands: &CommandConfig) -> NodeOptions {
@@ -70,6 +125,7 @@ fn options(commands: &CommandConfig) -> NodeOptions {
     NodeOptions {
         fstab: commands.fstab.display().to_string(),
         mount_options: commands.mountopts.clone(),
+        fstab_options: commands.fstab_options.clone(),
         gluster_timeout: number(commands.gluster_cli_timeout.as_secs()),
         backup_lvm_metadata: commands.backup_lvm_metadata,
         pv_data_alignment: commands.pv_data_alignment.clone(),
@@ -81,6 +137,7 @@ fn options(commands: &CommandConfig) -> NodeOptions {
         debug_umount_failures: commands.debug_umount_failures,
         rebalance_on_expansion: commands.rebalance_on_expansion,
         snapshot_limit: number(commands.snapshot_limit.unwrap_or(0)),
+        block_prealloc: commands.block_prealloc.clone(),
         ..NodeOptions::default()
     }
 }

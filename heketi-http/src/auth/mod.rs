@@ -9,35 +9,9 @@ mod verify;
 
 use std::fmt;
 
+pub use heketi_core::model::Secret;
 pub use token::{Issued, TokenLifetime, path_hash, sign};
 pub use verify::{AuthError, Authenticator, DEFAULT_IAT_LEEWAY_SECONDS};
-
-/// A text that never shows up in logs, errors or `Debug` output.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Hides `text`.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text, for the one place that needs it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// Is there no secret?
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_empty() { "(empty)" } else { "(hidden)" })
-    }
-}
 
 /// The keys of the two issuers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

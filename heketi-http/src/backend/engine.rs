@@ -1,32 +1,54 @@
 //! The [`Backend`] over an engine: wire types in, records out.
 
+use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::stream::BoxStream;
 use heketi_core::api::{
-    BlockInfo, BrickInfo, CheckedVolumeCreate, ClusterCreateRequest, ClusterFlagsRequest, ClusterInfo, ClusterList,
-    DeviceAddRequest, DeviceDeleteRequest, DeviceInfo, MountInfo, NodeAddRequest, NodeInfo, OperationCounts,
-    StateRequest, StorageSize, TagsChangeRequest, VolumeInfo, VolumeList,
+    AuditInfo, AuditPlan, AuditRepairRequest, BlockVolumeCreateRequest, BlockVolumeInfo, BlockVolumeList,
+    BrickEvictRequest, CapacityInfo, CheckedVolumeCreate, CleanUpRequest, ClusterCreateRequest, ClusterFlagsRequest,
+    ClusterInfo, ClusterList, DeviceAddRequest, DeviceDeleteRequest, DeviceInfo, DeviceReplaceRequest, EventInfo,
+    HistoryInfo, HistoryList, NodeAddRequest, NodeInfo, OperationCounts, OperationDetails, OperationInfo,
+    OperationList, PlacementInfo, StateExamination, StateRequest, TagsChangeRequest, VolumeCloneRequest, VolumeInfo,
+    VolumeList,
 };
-use heketi_core::id::{ClusterId, DeviceId, NodeId, QueueId, VolumeId};
-use heketi_core::inventory::{Inventory, JobResult};
-use heketi_core::model::{Cluster, Device, EntryState, Node, Tags, Volume};
+use heketi_core::audit::Finding;
+use heketi_core::id::{
+    BlockVolumeId, BrickId, ClusterId, DeviceId, NodeId, OperationId, QueueId, RequestKeyId, VolumeId,
+};
+use heketi_core::interchange::{ConsistencyReport, V10Database};
+use heketi_core::inventory::{JobResult, KeyedRequest};
+use heketi_core::model::{BlockRestriction, EntryState, Tags};
 use heketi_core::operation::{self, OperationStatus};
 use heketi_core::{Error, ErrorKind, Gib};
-use heketi_exec::engine::Engine;
+use heketi_exec::engine::{Engine, RequestKey};
 
+use super::database;
+use super::info::{cluster_info, device_info, node_info, volume_info};
 use super::{Backend, QueueState};
+use crate::metrics::Observed;
 
 /// An engine as the HTTP service sees it.
 #[derive(Clone, Debug)]
 pub struct EngineBackend {
     engine: Engine,
+    /// Where copies of the database take their space while they are sent.
+    scratch: PathBuf,
 }
 
 impl EngineBackend {
     /// Serves this engine.
     pub fn new(engine: Engine) -> Self {
-        Self { engine }
+        Self { engine, scratch: std::env::temp_dir() }
+    }
+
+    /// Copies of the database take their space in this directory while they are sent, instead of the system's for
+    /// temporary files.
+    #[must_use]
+    pub fn with_scratch(self, scratch: impl Into<PathBuf>) -> Self {
+        Self { scratch: scratch.into(), ..self }
     }
 }
 
@@ -37,6 +59,11 @@ fn target(request: &StateRequest) -> Result<EntryState, Error> {
 /// An id of another object in a request; the text comes from a client.
 fn named<T: std::str::FromStr>(text: &str, missing: &str) -> Result<T, Error> {
     text.parse().map_err(|_| Error::new(ErrorKind::NotFound, missing))
+}
+
+/// A text of a request where empty stands for the default.
+fn filled(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 #[async_trait]
@@ -83,11 +110,15 @@ impl Backend for EngineBackend {
     }
 
     async fn node_state(&self, id: NodeId, request: StateRequest) -> Result<QueueId, Error> {
-        self.engine.node_state(id, target(&request)?).await
+        self.engine.node_state(id, target(&request)?, request.checks_heal()).await
     }
 
     async fn node_tags(&self, id: NodeId, request: TagsChangeRequest) -> Result<Tags, Error> {
         self.engine.node_tags(id, &request).await
+    }
+
+    async fn node_replace(&self, id: NodeId) -> Result<QueueId, Error> {
+        self.engine.node_replace(id).await
     }
 
     async fn device_add(&self, request: DeviceAddRequest) -> Result<QueueId, Error> {
@@ -110,11 +141,23 @@ impl Backend for EngineBackend {
     }
 
     async fn device_state(&self, id: DeviceId, request: StateRequest) -> Result<QueueId, Error> {
-        self.engine.device_state(id, target(&request)?).await
+        self.engine.device_state(id, target(&request)?, request.checks_heal()).await
     }
 
     async fn device_tags(&self, id: DeviceId, request: TagsChangeRequest) -> Result<Tags, Error> {
         self.engine.device_tags(id, &request).await
+    }
+
+    async fn device_resync(&self, id: DeviceId) -> Result<QueueId, Error> {
+        self.engine.device_resync(id).await
+    }
+
+    async fn device_replace(&self, id: DeviceId, request: DeviceReplaceRequest) -> Result<QueueId, Error> {
+        self.engine.device_replace(id, filled(request.name)).await
+    }
+
+    async fn brick_evict(&self, id: BrickId, request: BrickEvictRequest) -> Result<QueueId, Error> {
+        self.engine.brick_evict(id, request.checks_heal()).await
     }
 
     async fn volume_create(&self, request: CheckedVolumeCreate) -> Result<QueueId, Error> {
@@ -141,6 +184,46 @@ impl Backend for EngineBackend {
         self.engine.volume_delete(id).await
     }
 
+    async fn volume_clone(&self, id: VolumeId, request: VolumeCloneRequest) -> Result<QueueId, Error> {
+        self.engine.volume_clone(id, filled(request.name)).await
+    }
+
+    async fn volume_block_restriction(&self, id: VolumeId, restriction: BlockRestriction) -> Result<QueueId, Error> {
+        self.engine.volume_block_restriction(id, restriction).await
+    }
+
+    async fn block_volume_create(&self, request: BlockVolumeCreateRequest) -> Result<QueueId, Error> {
+        let size = request.size().ok_or_else(|| Error::new(ErrorKind::Invalid, "Invalid block volume size"))?;
+        let request = operation::BlockVolumeCreateRequest {
+            size,
+            ha_count: request.hosts(),
+            name: filled(request.name),
+            clusters: request.clusters,
+            auth: request.auth,
+        };
+        self.engine.block_volume_create(request).await
+    }
+
+    async fn block_volume_list(&self) -> Result<BlockVolumeList, Error> {
+        let inventory = self.engine.inventory();
+        let all = inventory.block_volumes().map(|volume| volume.id);
+        Ok(BlockVolumeList { blockvolumes: all.filter(|id| !inventory.is_block_volume_hidden(*id)).collect() })
+    }
+
+    async fn block_volume_info(&self, id: BlockVolumeId) -> Result<BlockVolumeInfo, Error> {
+        let inventory = self.engine.inventory();
+        let volume = inventory.block_volume(id).filter(|_| !inventory.is_block_volume_hidden(id));
+        Ok(BlockVolumeInfo::from(volume.ok_or_else(Error::not_found)?.as_ref()))
+    }
+
+    async fn block_volume_expand(&self, id: BlockVolumeId, size: Gib) -> Result<QueueId, Error> {
+        self.engine.block_volume_expand(id, size).await
+    }
+
+    async fn block_volume_delete(&self, id: BlockVolumeId) -> Result<QueueId, Error> {
+        self.engine.block_volume_delete(id).await
+    }
+
     async fn operations(&self) -> Result<OperationCounts, Error> {
         let inventory = self.engine.inventory();
         let mut counts = OperationCounts { in_flight: self.engine.running() as u64, ..OperationCounts::default() };
@@ -155,74 +238,111 @@ impl Backend for EngineBackend {
         Ok(counts)
     }
 
+    async fn operation_list(&self) -> Result<OperationList, Error> {
+        let inventory = self.engine.inventory();
+        let tracked = self.engine.tracked();
+        let listed = inventory.operations().map(|it| OperationInfo::new(it, tracked.contains(&it.id)));
+        Ok(OperationList { pendingoperations: listed.collect() })
+    }
+
+    async fn operation_details(&self, id: OperationId) -> Result<OperationDetails, Error> {
+        let inventory = self.engine.inventory();
+        // Who asked for it knows the place of its job in the queue only.
+        let by_queue = || self.engine.operation_of(QueueId::from_bytes(*id.bytes()));
+        let operation = inventory.operation(id).cloned().or_else(by_queue).ok_or_else(Error::not_found)?;
+        let progress = self.engine.progress(operation.id);
+        Ok(OperationDetails { progress, ..OperationDetails::new(&operation, &inventory) })
+    }
+
+    async fn operation_clean_up(&self, request: CleanUpRequest) -> Result<QueueId, Error> {
+        self.engine.clean_up_request(request.selection()).await
+    }
+
+    async fn audit(&self, nodes: bool) -> Result<AuditInfo, Error> {
+        Ok(AuditInfo::from(&self.engine.audit(nodes).await?))
+    }
+
+    async fn audit_plan(&self, request: AuditRepairRequest) -> Result<AuditPlan, Error> {
+        let report = self.engine.audit(true).await?;
+        Ok(request.select(&report).into_iter().collect())
+    }
+
+    async fn audit_repair(&self, request: AuditRepairRequest) -> Result<QueueId, Error> {
+        let report = self.engine.audit(true).await?;
+        let selected: Vec<Finding> = request.select(&report).into_iter().cloned().collect();
+        self.engine.audit_repair(&selected).await
+    }
+
+    async fn observe(&self) -> Result<Observed, Error> {
+        let operations = self.operations().await?;
+        Ok(Observed { inventory: self.engine.inventory(), operations, health: self.engine.node_health() })
+    }
+
+    async fn backup(&self) -> Result<File, Error> {
+        self.engine.backup(&self.scratch).await.map_err(|error| Error::internal(error.to_string()))
+    }
+
+    async fn db_dump(&self) -> Result<V10Database, Error> {
+        database::dump(self.engine.durable_inventory()).await
+    }
+
+    async fn db_check(&self) -> Result<ConsistencyReport, Error> {
+        database::check(self.engine.durable_inventory()).await
+    }
+
+    async fn examine_gluster(&self) -> Result<StateExamination, Error> {
+        database::examine(&self.engine, true).await
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.engine.trouble()
+    }
+
+    async fn placement_explain(&self, request: CheckedVolumeCreate) -> Result<PlacementInfo, Error> {
+        self.engine.explain_placement(request).await
+    }
+
+    async fn capacity(&self, cluster: Option<ClusterId>, factor: f32) -> Result<CapacityInfo, Error> {
+        self.engine.capacity(cluster, factor).await
+    }
+
+    async fn history(&self, limit: usize) -> Result<HistoryList, Error> {
+        Ok(self.engine.history(limit))
+    }
+
+    async fn history_of(&self, id: [u8; 16]) -> Result<HistoryInfo, Error> {
+        self.engine.request(id)
+    }
+
+    fn events(&self, since: Option<u64>) -> BoxStream<'static, Arc<EventInfo>> {
+        self.engine.events(since)
+    }
+
+    fn keyed(&self, key: RequestKey) -> Option<Arc<dyn Backend>> {
+        Some(Arc::new(Self { engine: self.engine.for_request(key), scratch: self.scratch.clone() }))
+    }
+
+    fn keyed_request(&self, id: RequestKeyId) -> Option<Arc<KeyedRequest>> {
+        self.engine.keyed_request(id)
+    }
+
+    async fn remember_answer(&self, key: &RequestKey, status: u16, body: String) -> Result<(), Error> {
+        self.engine.remember_answer(key, status, body).await
+    }
+
+    async fn tell_again(&self, id: QueueId) -> Result<(), Error> {
+        self.engine.tell_again(id).await
+    }
+
     async fn queue(&self, id: QueueId) -> Result<QueueState, Error> {
         let job = self.engine.job(id)?;
         let state = match &job.result {
             None => return Ok(QueueState::Pending),
-            Some(JobResult::Done) => QueueState::Done,
-            Some(JobResult::Node(node)) => QueueState::DoneAt(format!("/nodes/{node}")),
-            Some(JobResult::Volume(volume)) => QueueState::DoneAt(format!("/volumes/{volume}")),
             Some(JobResult::Failed(text)) => QueueState::Failed(text.clone()),
+            Some(result) => result.path().map_or(QueueState::Done, QueueState::DoneAt),
         };
         // The answer counts even if it cannot be forgotten: the client may then ask once more.
         let _ = self.engine.collect_job(id);
         Ok(state)
-    }
-}
-
-fn cluster_info(inventory: &Inventory, cluster: &Arc<Cluster>) -> ClusterInfo {
-    ClusterInfo {
-        id: cluster.id,
-        nodes: inventory.nodes_of_cluster(cluster.id).collect(),
-        volumes: inventory.volumes_of_cluster(cluster.id).filter(|id| !inventory.is_volume_hidden(*id)).collect(),
-        block: cluster.block,
-        file: cluster.file,
-        blockvolumes: Vec::new(),
-    }
-}
-
-fn node_info(inventory: &Inventory, node: &Arc<Node>) -> NodeInfo {
-    let devices = inventory.devices_of_node(node.id).filter_map(|id| inventory.device(id));
-    NodeInfo {
-        zone: node.zone,
-        hostnames: node.hostnames.clone().into(),
-        cluster: node.cluster,
-        tags: node.tags.clone(),
-        id: node.id,
-        state: node.state,
-        devices: devices.map(|device| device_info(inventory, device)).collect(),
-    }
-}
-
-fn device_info(inventory: &Inventory, device: &Arc<Device>) -> DeviceInfo {
-    let bricks = inventory.bricks_of_device(device.id).filter_map(|id| inventory.brick(id));
-    let free = inventory.free(device);
-    DeviceInfo {
-        name: device.name.clone(),
-        tags: device.tags.clone(),
-        storage: StorageSize { total: device.total, free, used: device.total.saturating_sub(free) },
-        id: device.id,
-        paths: device.paths.clone(),
-        pv_uuid: device.pv_uuid.clone().unwrap_or_default(),
-        state: device.state,
-        bricks: bricks.map(|brick| BrickInfo::from(brick.as_ref())).collect(),
-    }
-}
-
-fn volume_info(inventory: &Inventory, volume: &Arc<Volume>) -> VolumeInfo {
-    let bricks = inventory.bricks_of_volume(volume.id).filter_map(|id| inventory.brick(id));
-    VolumeInfo {
-        size: volume.size,
-        name: volume.name.clone(),
-        durability: volume.durability.into(),
-        gid: volume.gid,
-        glustervolumeoptions: volume.options.clone(),
-        block: false,
-        snapshot: volume.snapshot.into(),
-        id: volume.id,
-        cluster: volume.cluster,
-        mount: MountInfo::new(inventory.storage_hosts(volume.cluster), &volume.name),
-        blockinfo: BlockInfo::default(),
-        bricks: bricks.map(|brick| BrickInfo::from(brick.as_ref())).collect(),
     }
 }

@@ -1,30 +1,49 @@
 //! heketi-cli: the commands, flags and texts of heketi v10, over the [`crate::client`].
 
 mod args;
+mod audit;
+mod block_volume;
+mod brick;
+mod capacity;
 mod cluster;
 mod device;
+mod explain;
+mod hints;
 mod node;
 mod persistent_volume;
+mod server;
+mod setup_storage;
 mod tags;
+mod terminal;
 mod text;
+mod topology_diff;
 mod topology_info;
+mod topology_known;
 mod topology_load;
+mod topology_map;
+mod topology_template;
 pub(crate) mod usage;
 mod volume;
+mod watch;
 
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
 use std::str::FromStr;
+use std::time::Duration;
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::builder::styling::AnsiColor;
 use heketi_core::api;
 use serde::Serialize;
 
 use crate::auth::Secret;
 use crate::client::{Client, ClientError, ClientOptions, Credentials};
-use args::{Cli, ClusterCommand, Command, DeviceCommand, NodeCommand, TopologyCommand, VolumeCommand};
+use crate::tls::ClientTls;
+use args::{Cli, Command, Global, Parsed, TopologyCommand};
 
+use terminal::{Above, Line};
+
+pub use terminal::Terminal;
 pub use topology_load::load_topology;
 
 /// What heketi v10's command line returns for every error.
@@ -72,6 +91,7 @@ impl From<io::Error> for CliError {
 struct Session<'a> {
     client: Client,
     json: bool,
+    terminal: Terminal,
     out: &'a mut dyn Write,
     err: &'a mut dyn Write,
 }
@@ -83,15 +103,31 @@ impl Session<'_> {
         self.print(&output)
     }
 
+    /// Prints rows under headings.
+    fn table(&mut self, headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result<(), CliError> {
+        let table = self.terminal.table(headings, rows);
+        self.print(&table)
+    }
+
     /// Prints at once: some commands take long between two pieces of a line.
     fn print(&mut self, text: &str) -> Result<(), CliError> {
         self.out.write_all(text.as_bytes())?;
         self.out.flush()?;
         Ok(())
     }
+
+    /// Leaves time to think again.
+    async fn warn_of_skipped_heal_check(&mut self) -> Result<(), CliError> {
+        self.print(
+            "Skipping the heal check may be dangerous and increase the risk of data loss.\n \
+             Press CTRL-C within 10 seconds to cancel this action.\n",
+        )?;
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        Ok(())
+    }
 }
 
-/// Runs one command line and returns its exit status.
+/// Runs one command line and returns its exit status. The output is that of heketi v10 to a pipe, byte for byte.
 pub async fn run<A, T>(arguments: A, out: &mut dyn Write, err: &mut dyn Write) -> u8
 where
     A: IntoIterator<Item = T>,
@@ -106,61 +142,117 @@ where
     A: IntoIterator<Item = T>,
     T: Into<OsString> + Clone,
 {
-    let matches = Cli::command().try_get_matches_from(arguments);
-    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
-        Ok(cli) => cli,
+    run_at(Terminal::default(), arguments, options, out, err).await
+}
+
+/// The same where a terminal may be at the other end: it gets tables, colours, and a line that tells how far the
+/// server is.
+pub async fn run_at<A, T>(
+    terminal: Terminal,
+    arguments: A,
+    options: ClientOptions,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> u8
+where
+    A: IntoIterator<Item = T>,
+    T: Into<OsString> + Clone,
+{
+    let (told, words) = match args::parse(arguments) {
+        Ok(Parsed::Run(cli, words)) => (execute(*cli, terminal, options, out, err).await, words),
+        Ok(Parsed::Nothing) => (usage::root_help(err).map_err(CliError::from), Vec::new()),
+        Ok(Parsed::Help(words)) => (usage::group_help(&words, out).map_err(CliError::from), words),
+        Ok(Parsed::Unknown(word)) => (Err(CliError(usage::unknown_command(&word))), Vec::new()),
         Err(error) => return usage::explain(&error, out, err),
     };
-    match execute(cli, options, out, err).await {
-        Ok(()) => 0,
-        Err(error) => {
-            // Nothing is left to tell when even this cannot be written.
-            let _ = writeln!(err, "Error: {error}");
-            FAILURE
-        }
+    let Err(error) = told else { return 0 };
+    // Nothing is left to tell when even this cannot be written.
+    let _ = writeln!(err, "{} {error}", terminal.of_errors().paint("Error:", AnsiColor::Red));
+    if let Some(hint) = hints::after(&error.0, &words).filter(|_| terminal.errors) {
+        let _ = writeln!(err, "{} {hint}", terminal.of_errors().paint("Hint:", AnsiColor::Cyan));
     }
+    FAILURE
 }
 
-async fn execute(cli: Cli, options: ClientOptions, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), CliError> {
-    let Some(command) = cli.command else { return Ok(usage::root_help(err)?) };
-    if let Some(group) = command.without_subcommand() {
-        return Ok(usage::group_help(group, out)?);
+async fn execute(
+    cli: Cli,
+    terminal: Terminal,
+    options: ClientOptions,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<(), CliError> {
+    let Cli { global, command, .. } = cli;
+    let command = match command {
+        Command::Completion { shell } => return usage::completion(shell, out),
+        Command::Man => return usage::manual(out),
+        command => command,
+    };
+    let json = global.json();
+    let client = connect(&global, options)?;
+    if !terminal.errors {
+        return in_time(Session { client, json, terminal, out, err }, command, global.timeout).await;
     }
-    if let Command::Other(words) = &command {
-        return Err(CliError(usage::unknown_command(words.first().map_or("", String::as_str))));
+    let line = Line::default();
+    let told = line.clone();
+    let client = client.with_progress(move |job| told.tell(job));
+    let (mut out, mut err) = (Above::new(line.clone(), out), Above::new(line, err));
+    let session = Session { client, json, terminal, out: &mut out, err: &mut err };
+    let result = in_time(session, command, global.timeout).await;
+    out.finish()?;
+    err.finish()?;
+    result
+}
+
+async fn in_time(session: Session<'_>, command: Command, limit: Option<Duration>) -> Result<(), CliError> {
+    let Some(limit) = limit else { return dispatch(session, command).await };
+    tokio::time::timeout(limit, dispatch(session, command)).await.unwrap_or_else(|_| {
+        Err(CliError(format!(
+            "no end after {limit:?}; what was started goes on at the server: see 'heketi-cli server operations list'"
+        )))
+    })
+}
+
+fn connect(global: &Global, options: ClientOptions) -> Result<Client, CliError> {
+    let server = if global.server.is_empty() { DEFAULT_SERVER } else { &global.server };
+    let credentials = Credentials::new(global.user.clone(), Secret::new(global.secret.clone()));
+    let certificates = global.tls_cert.iter().filter(|file| !file.as_os_str().is_empty()).cloned().collect();
+    let tls = ClientTls { insecure: global.insecure_tls, certificates };
+    let mut options = ClientOptions { tls, ..options };
+    if let Some(retries) = global.retries {
+        (options.busy_retries, options.connect_retries) = (retries, retries);
+        options.idempotency_keys = retries > 0;
+        options.poll_retries = options.poll_retries.max(retries);
     }
-    let server = if cli.server.is_empty() { DEFAULT_SERVER } else { &cli.server };
-    let json = cli.json.as_deref().is_some_and(|text| args::go_bool(text) == Ok(true));
-    let credentials = Credentials::new(cli.user, Secret::new(cli.secret));
-    let client = Client::with_options(server, credentials, options)?;
-    let session = Session { client, json, out, err };
+    Ok(Client::with_options(server, credentials, options)?)
+}
+
+async fn dispatch(session: Session<'_>, command: Command) -> Result<(), CliError> {
     match command {
-        Command::Cluster(group) => cluster::run(session, group.command).await,
-        Command::Node(group) => node::run(session, group.command).await,
-        Command::Device(group) => device::run(session, group.command).await,
-        Command::Topology(group) => match group.command {
-            Some(TopologyCommand::Load { file, .. }) => topology_load::run(session, file).await,
-            _ => topology_info::run(session).await,
-        },
-        Command::Volume(group) => volume::run(session, group.command).await,
-        Command::Other(_) => Ok(()),
+        Command::Cluster(command) => cluster::run(session, command).await,
+        Command::Node(command) => node::run(session, command).await,
+        Command::Device(command) => device::run(session, command).await,
+        Command::Topology(TopologyCommand::Load { file, strict }) => topology_load::run(session, file, strict).await,
+        Command::Topology(TopologyCommand::Diff { file }) => topology_diff::run(session, file).await,
+        Command::Topology(TopologyCommand::Info { map: true, .. }) => topology_map::run(session).await,
+        Command::Topology(TopologyCommand::Info { template, .. }) => topology_info::run(session, &template).await,
+        Command::Volume(command) => volume::run(session, command).await,
+        Command::BlockVolume(command) => block_volume::run(session, command).await,
+        Command::Brick(command) => brick::run(session, command).await,
+        Command::Server(command) => server::run(session, command).await,
+        Command::LogLevel(command) => server::log_level(session, command).await,
+        Command::Capacity { cluster, snapshot_factor } => capacity::run(session, &cluster, snapshot_factor).await,
+        Command::Watch { since, count } => watch::run(session, since, count).await,
+        Command::Db(command) => server::db(session, command).await,
+        Command::Audit(audit) => audit::run(session, audit).await,
+        Command::SetupStorage(options) => setup_storage::run(session, &options).await,
+        // They ask no server.
+        Command::Completion { .. } | Command::Man => Ok(()),
     }
 }
 
-impl Command {
-    /// The name of the group, when it is not followed by one of its commands.
-    fn without_subcommand(&self) -> Option<&'static str> {
-        match self {
-            Self::Cluster(group) if matches!(group.command, None | Some(ClusterCommand::Other(_))) => Some("cluster"),
-            Self::Node(group) if matches!(group.command, None | Some(NodeCommand::Other(_))) => Some("node"),
-            Self::Device(group) if matches!(group.command, None | Some(DeviceCommand::Other(_))) => Some("device"),
-            Self::Topology(group) if matches!(group.command, None | Some(TopologyCommand::Other(_))) => {
-                Some("topology")
-            }
-            Self::Volume(group) if matches!(group.command, None | Some(VolumeCommand::Other(_))) => Some("volume"),
-            _ => None,
-        }
-    }
+/// The items of a list that is separated by commas, as they are.
+fn comma_list(text: &str) -> Vec<String> {
+    if text.is_empty() { Vec::new() } else { text.split(',').map(str::to_owned).collect() }
 }
 
 /// The id a command needs. One that is no id is refused as the server would refuse it.

@@ -8,33 +8,38 @@ use super::{CliError, Session, id, tags, text};
 
 const MISSING: &str = "Node id missing";
 
-pub(super) async fn run(mut session: Session<'_>, command: Option<NodeCommand>) -> Result<(), CliError> {
+pub(super) async fn run(mut session: Session<'_>, command: NodeCommand) -> Result<(), CliError> {
     match command {
-        Some(NodeCommand::Add { zone, cluster, management_host_name, storage_host_name, .. }) => {
+        NodeCommand::Add { zone, cluster, management_host_name, storage_host_name, .. } => {
             add(session, zone, cluster, management_host_name, storage_host_name).await
         }
-        Some(NodeCommand::List { .. }) => list(session).await,
-        Some(NodeCommand::Info(object)) => {
+        NodeCommand::List => list(session).await,
+        NodeCommand::Info(object) => {
             let node = session.client.node_info(id(object.id.as_deref(), MISSING)?).await?;
-            session.show(&node, text::node)
+            let terminal = session.terminal;
+            session.show(&node, |node| text::node(node, terminal))
         }
-        Some(NodeCommand::Delete(object)) => {
+        NodeCommand::Delete(object) => {
             let node: NodeId = id(object.id.as_deref(), MISSING)?;
             session.client.node_delete(node).await?;
             session.print(&format!("Node {node} deleted\n"))
         }
-        Some(NodeCommand::Enable(object)) => change_state(session, &object, "online", "online").await,
-        Some(NodeCommand::Disable(object)) => change_state(session, &object, "offline", "offline").await,
-        Some(NodeCommand::Remove(object)) => change_state(session, &object, "failed", "removed").await,
-        Some(NodeCommand::Settags(arguments)) => {
+        NodeCommand::Enable(object) => change_state(session, &object, "online", "online").await,
+        NodeCommand::Disable(object) => change_state(session, &object, "offline", "offline").await,
+        NodeCommand::Remove(object) => change_state(session, &object, "failed", "removed").await,
+        NodeCommand::Replace(object) => {
+            let node: NodeId = id(object.id.as_deref(), MISSING)?;
+            session.client.node_replace(node).await?;
+            session.print(&format!("Node {node} replaced\n"))
+        }
+        NodeCommand::Settags(arguments) => {
             let (node, request) = tags::set(&arguments)?;
             Ok(session.client.node_set_tags(node, &request).await.map(drop)?)
         }
-        Some(NodeCommand::Rmtags(arguments)) => {
+        NodeCommand::Rmtags(arguments) => {
             let (node, request) = tags::remove(&arguments)?;
             Ok(session.client.node_set_tags(node, &request).await.map(drop)?)
         }
-        Some(NodeCommand::Other(_)) | None => Ok(()),
     }
 }
 
@@ -75,6 +80,18 @@ async fn list(mut session: Session<'_>) -> Result<(), CliError> {
     for cluster in session.client.cluster_list().await?.clusters {
         let info = session.client.cluster_info(cluster).await?;
         nodes.extend(info.nodes.into_iter().map(|id| NodeListItem { id, cluster }));
+    }
+    if session.terminal.width.is_some() && !session.json {
+        let mut rows = Vec::new();
+        for node in nodes {
+            let it = session.client.node_info(node.id).await?;
+            let host = it.hostnames.manage.first().cloned().unwrap_or_default();
+            let state = text::state(it.state).to_owned();
+            let counts = [it.zone.to_string(), it.devices.len().to_string()];
+            let [zone, devices] = counts;
+            rows.push(vec![it.id.to_string(), host, zone, state, devices, it.cluster.to_string()]);
+        }
+        return session.table(&["ID", "HOST", "ZONE", "STATE", "DEVICES", "CLUSTER"], rows);
     }
     session.show(&NodeList { nodes }, |list| {
         list.nodes.iter().map(|node| format!("Id:{}\tCluster:{}\n", node.id, node.cluster)).collect()

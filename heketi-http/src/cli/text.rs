@@ -2,8 +2,13 @@
 
 use std::fmt::Write;
 
-use heketi_core::api::{BrickInfo, ClusterInfo, DeviceInfo, NodeInfo, VolumeInfo};
+use heketi_core::api::{
+    BlockVolumeInfo, BrickInfo, ClusterInfo, DeviceInfo, NodeInfo, OperationCounts, OperationDetails, OperationInfo,
+    VolumeInfo,
+};
 use heketi_core::model::{EntryState, Tags};
+
+use super::Terminal;
 
 /// The word for a state; `failed` is shown as what the user did.
 pub(super) fn state(state: EntryState) -> &'static str {
@@ -65,9 +70,19 @@ pub(super) fn node_head(node: &NodeInfo) -> String {
     )
 }
 
-pub(super) fn node(node: &NodeInfo) -> String {
+pub(super) fn node(node: &NodeInfo, terminal: Terminal) -> String {
     let mut text = node_head(node);
     text.push_str("Devices:\n");
+    if terminal.width.is_some() {
+        let row = |it: &DeviceInfo| {
+            let gib = [it.storage.total, it.storage.used, it.storage.free].map(|size| size.whole_gib().0.to_string());
+            let [total, used, free] = gib;
+            let bricks = it.bricks.len().to_string();
+            vec![it.id.to_string(), it.name.clone(), state(it.state).to_owned(), total, used, free, bricks]
+        };
+        let headings = ["ID", "NAME", "STATE", "GIB", "USED", "FREE", "BRICKS"];
+        return text + &terminal.table(&headings, node.devices.iter().map(row));
+    }
     for device in &node.devices {
         let storage = &device.storage;
         let _ = writeln!(
@@ -90,9 +105,17 @@ pub(super) fn brick_line(brick: &BrickInfo) -> String {
     format!("Id:{:<35}Size (GiB):{:<8}Path: {}\n", brick.id.to_string(), brick.size.whole_gib().0, brick.path)
 }
 
-pub(super) fn device(device: &DeviceInfo) -> String {
+pub(super) fn device(device: &DeviceInfo, terminal: Terminal) -> String {
     let storage = &device.storage;
-    let bricks: String = device.bricks.iter().map(brick_line).collect();
+    let bricks: String = match terminal.width {
+        None => device.bricks.iter().map(brick_line).collect(),
+        Some(_) => {
+            let row = |it: &BrickInfo| {
+                vec![it.id.to_string(), it.size.whole_gib().0.to_string(), it.volume.to_string(), it.path.clone()]
+            };
+            terminal.table(&["ID", "GIB", "VOLUME", "PATH"], device.bricks.iter().map(row))
+        }
+    };
     format!(
         "Device Id: {}\nState: {}\nSize (GiB): {}\nUsed (GiB): {}\nFree (GiB): {}\nCreate Path: {}\nPhysical Volume UUID: {}\nKnown Paths: {}\n{}Bricks:\n{bricks}",
         device.id,
@@ -152,4 +175,59 @@ pub(super) fn volume_line(volume: &VolumeInfo) -> String {
     let block = if volume.block { " [block]" } else { "" };
     let (id, cluster) = (volume.id.to_string(), volume.cluster.to_string());
     format!("Id:{id:<35} Cluster:{cluster:<35} Name:{}{block}\n", volume.name)
+}
+
+/// A patch of Kubernetes endpoints: one subset for each host.
+pub(super) fn endpoint_patch(volume: &VolumeInfo) -> String {
+    let subset = |host: &String| {
+        let address = serde_json::json!({ "ip": host });
+        format!(r#"{{"addresses":[{address}],"ports":[{{"port":1}}]}}"#)
+    };
+    let subsets: Vec<String> = volume.mount.glusterfs.hosts.iter().map(subset).collect();
+    format!(r#"{{"subsets": [{}]}}"#, subsets.join(","))
+}
+
+pub(super) fn block_volume(volume: &BlockVolumeInfo) -> String {
+    let target = &volume.blockvolume;
+    format!(
+        "Name: {}\nSize: {}\nUsableSize: {}\nVolume Id: {}\nCluster Id: {}\nHosts: [{}]\nIQN: {}\nLUN: {}\nHacount: {}\nUsername: {}\nPassword: {}\nBlock Hosting Volume: {}\n",
+        volume.name,
+        volume.size.0,
+        volume.usablesize.0,
+        volume.id,
+        volume.cluster,
+        target.hosts.join(" "),
+        target.iqn,
+        target.lun,
+        volume.hacount,
+        target.username,
+        target.password.expose(),
+        volume.blockhostingvolume
+    )
+}
+
+pub(super) fn block_volume_line(volume: &BlockVolumeInfo) -> String {
+    let (id, cluster) = (volume.id.to_string(), volume.cluster.to_string());
+    format!("Id:{id:<35} Cluster:{cluster:<35} Name:{}\n", volume.name)
+}
+
+pub(super) fn operation_counts(counts: &OperationCounts) -> String {
+    format!(
+        "Operation Counts:\n  Total: {}\n  In-Flight: {}\n  New: {}\n  Failed: {}\n  Stale: {}\n",
+        counts.total, counts.in_flight, counts.new, counts.failed, counts.stale
+    )
+}
+
+/// Status and sub-status; a blank follows the first even where there is no second.
+pub(super) fn operation_status(operation: &OperationInfo) -> String {
+    let status = if operation.status.is_empty() { "New" } else { &operation.status };
+    format!("{status} {}", operation.sub_status)
+}
+
+/// Begins with an empty line, as in v10.
+pub(super) fn operation(details: &OperationDetails) -> String {
+    let OperationDetails { info, changes, .. } = details;
+    let changes: String = changes.iter().map(|it| format!("    {}: {}\n", it.description, it.id)).collect();
+    let status = operation_status(info);
+    format!("\nId: {}\nType: {}\nStatus: {status}\nChanges:\n{changes}", info.id, info.type_name)
 }

@@ -3,12 +3,16 @@ use std::fmt::Write;
 use heketi_core::api::{DeviceInfo, NodeInfo, VolumeInfo};
 use heketi_core::model::Tags;
 
-use super::{CliError, Session, text};
+use super::{CliError, Session, text, topology_template};
 use crate::client::{Topology, TopologyClusterInfo};
 
-pub(super) async fn run(mut session: Session<'_>) -> Result<(), CliError> {
+pub(super) async fn run(mut session: Session<'_>, template: &str) -> Result<(), CliError> {
     let topology = session.client.topology().await?;
-    session.show(&topology, render)
+    if template.is_empty() || session.json {
+        return session.show(&topology, render);
+    }
+    let text = topology_template::render(&topology, template)?;
+    session.print(&text)
 }
 
 fn render(topology: &Topology) -> String {

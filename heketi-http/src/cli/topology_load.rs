@@ -2,23 +2,35 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use heketi_core::api::{
-    ClusterCreateRequest, DeviceAddRequest, NodeAddRequest, TopologyCluster, TopologyDevice, TopologyFile,
+    ClusterCreateRequest, DeviceAddRequest, DeviceInfo, NodeAddRequest, TopologyCluster, TopologyDevice, TopologyFile,
     TopologyNode, decode_first,
 };
 use heketi_core::id::{ClusterId, NodeId};
 
+use super::topology_known::{Known, device_difference, host, node_differences};
 use super::{CliError, Session};
 use crate::client::{Client, ClientError, Topology};
 
-pub(super) async fn run(session: Session<'_>, file: Option<String>) -> Result<(), CliError> {
+/// What could not be added fails the command only when that is asked for: scripts written for heketi v10 search the
+/// output for `Unable`, and go on where a node or device is not there.
+pub(super) async fn run(session: Session<'_>, file: Option<String>, strict: bool) -> Result<(), CliError> {
+    let file = read(file)?;
+    match load(&session.client, &file, session.out).await? {
+        None => Ok(()),
+        Some(failed) if strict => Err(failed),
+        Some(CliError(failed)) => Ok(writeln!(session.err, "{failed}")?),
+    }
+}
+
+/// The topology in a file.
+pub(super) fn read(file: Option<String>) -> Result<TopologyFile, CliError> {
     let path = file.filter(|path| !path.is_empty()).ok_or_else(|| CliError::new("Missing configuration file"))?;
     let bytes = std::fs::read(&path).map_err(|error| {
         CliError(format!("Unable to open config file {path}: {error}; name a readable topology file with --json"))
     })?;
-    let file: TopologyFile = decode_first(&bytes).map_err(|error| {
+    decode_first(&bytes).map_err(|error| {
         CliError(format!("Unable to parse config file {path}: {error}; it must be a JSON object with clusters"))
-    })?;
-    load_topology(&session.client, &file, session.out).await
+    })
 }
 
 /// Makes the clusters, nodes and devices of `file` that the server does not have, and tells each step on
@@ -27,27 +39,35 @@ pub(super) async fn run(session: Session<'_>, file: Option<String>) -> Result<()
 /// # Errors
 /// [`CliError`] when something could not be made, the rest of the file notwithstanding.
 pub async fn load_topology(client: &Client, file: &TopologyFile, out: &mut dyn Write) -> Result<(), CliError> {
+    load(client, file, out).await?.map_or(Ok(()), Err)
+}
+
+/// The same; tells what could not be added beside an error that ended the work.
+async fn load(client: &Client, file: &TopologyFile, out: &mut dyn Write) -> Result<Option<CliError>, CliError> {
     check(file)?;
-    let known = client.topology().await.map_err(|error| {
-        let error = CliError::from(error);
-        CliError(format!("Unable to get topology information: {error}"))
-    })?;
-    let mut loader = Loader { client, out, known: known_nodes(&known), added: 0, failed: 0 };
+    let known = known(client).await?;
+    let mut loader = Loader { client, out, known: Known::new(&known), added: 0, failed: 0 };
     for cluster in &file.clusters {
         loader.cluster(cluster).await?;
     }
     let Loader { added, failed, .. } = loader;
-    match failed {
-        0 => Ok(()),
-        _ => Err(CliError(format!(
+    Ok((failed > 0).then(|| {
+        CliError(format!(
             "{failed} of {} new nodes and devices could not be added; correct what is told above and load the file again",
             added + failed
-        ))),
-    }
+        ))
+    }))
+}
+
+pub(super) async fn known(client: &Client) -> Result<Topology, CliError> {
+    client.topology().await.map_err(|error| {
+        let error = CliError::from(error);
+        CliError(format!("Unable to get topology information: {error}"))
+    })
 }
 
 /// Mistakes in the file that would leave half of it loaded.
-fn check(file: &TopologyFile) -> Result<(), CliError> {
+pub(super) fn check(file: &TopologyFile) -> Result<(), CliError> {
     let mut hosts = BTreeMap::new();
     for (position, node) in file.clusters.iter().flat_map(|cluster| &cluster.nodes).enumerate() {
         let names = &node.node.hostnames;
@@ -75,32 +95,10 @@ fn check(file: &TopologyFile) -> Result<(), CliError> {
     Ok(())
 }
 
-struct KnownNode {
-    id: NodeId,
-    cluster: ClusterId,
-    devices: BTreeSet<String>,
-}
-
-/// All nodes of the server by their first management host name.
-fn known_nodes(topology: &Topology) -> BTreeMap<String, KnownNode> {
-    let nodes = topology.clusters.iter().flat_map(|cluster| &cluster.nodes);
-    nodes
-        .filter_map(|node| {
-            let devices = node.devices.iter().map(|device| device.name.clone()).collect();
-            let known = KnownNode { id: node.id, cluster: node.cluster, devices };
-            Some((node.hostnames.manage.first()?.clone(), known))
-        })
-        .collect()
-}
-
-fn host(node: &TopologyNode) -> &str {
-    node.node.hostnames.manage.first().map_or("", String::as_str)
-}
-
 struct Loader<'a> {
     client: &'a Client,
     out: &'a mut dyn Write,
-    known: BTreeMap<String, KnownNode>,
+    known: Known<'a>,
     added: usize,
     failed: usize,
 }
@@ -114,16 +112,19 @@ impl Loader<'_> {
     }
 
     async fn cluster(&mut self, wanted: &TopologyCluster) -> Result<(), CliError> {
-        // Where any of its nodes already is, so that a new node listed first joins it.
-        let mut current = wanted.nodes.iter().find_map(|node| self.known.get(host(node))).map(|node| node.cluster);
+        let mut current = self.known.cluster_of(wanted);
+        if let Some(line) = current.and_then(|id| self.known.cluster_difference(id, wanted)) {
+            self.print(&format!("\t{line}\n"))?;
+        }
         let mut created = None;
         for node in &wanted.nodes {
-            if let Some(known) = self.known.get(host(node)) {
+            if let Some(known) = self.known.node(node) {
                 current = Some(known.cluster);
-                let line = format!("\tFound node {} on cluster {}\n", host(node), known.cluster);
-                let (id, devices) = (known.id, known.devices.clone());
-                self.print(&line)?;
-                self.devices(id, &devices, &node.devices).await?;
+                self.print(&format!("\tFound node {} on cluster {}\n", host(node), known.cluster))?;
+                for line in node_differences(known, node) {
+                    self.print(&format!("\t\t{line}\n"))?;
+                }
+                self.devices(known.id, &known.devices, &node.devices).await?;
                 continue;
             }
             let cluster = match current {
@@ -132,7 +133,7 @@ impl Loader<'_> {
             };
             current = Some(cluster);
             if let Some(id) = self.add_node(node, cluster).await? {
-                self.devices(id, &BTreeSet::new(), &node.devices).await?;
+                self.devices(id, &[], &node.devices).await?;
             }
         }
         match created {
@@ -178,15 +179,13 @@ impl Loader<'_> {
         Ok(added.ok())
     }
 
-    async fn devices(
-        &mut self,
-        node: NodeId,
-        known: &BTreeSet<String>,
-        wanted: &[TopologyDevice],
-    ) -> Result<(), CliError> {
+    async fn devices(&mut self, node: NodeId, known: &[DeviceInfo], wanted: &[TopologyDevice]) -> Result<(), CliError> {
         for device in wanted {
-            if known.contains(&device.name) {
+            if let Some(known) = known.iter().find(|known| known.name == device.name) {
                 self.print(&format!("\t\tFound device {}\n", device.name))?;
+                if let Some(line) = device_difference(known, device) {
+                    self.print(&format!("\t\t\t{line}\n"))?;
+                }
                 continue;
             }
             self.print(&format!("\t\tAdding device {} ... ", device.name))?;

@@ -1,27 +1,29 @@
 use heketi_core::api::{
-    DisperseInfo, DurabilityInfo, ReplicateInfo, SnapshotRequest, VolumeCreateRequest, VolumeExpandRequest,
+    BlockRestrictionRequest, DisperseInfo, DurabilityInfo, ReplicateInfo, SnapshotRequest, VolumeCloneRequest,
+    VolumeCreateRequest, VolumeExpandRequest,
 };
 use heketi_core::id::VolumeId;
 
-use super::args::{VolumeCommand, VolumeCreate};
-use super::{CliError, Session, id, persistent_volume, text};
+use super::args::{EndpointCommand, Object, RestrictionCommand, VolumeCommand, VolumeCreate, VolumeWish};
+use super::{CliError, Session, comma_list, explain, id, persistent_volume, text};
 
 const MISSING: &str = "Volume id missing";
 
-pub(super) async fn run(mut session: Session<'_>, command: Option<VolumeCommand>) -> Result<(), CliError> {
+pub(super) async fn run(mut session: Session<'_>, command: VolumeCommand) -> Result<(), CliError> {
     match command {
-        Some(VolumeCommand::Create(options)) => create(session, &options).await,
-        Some(VolumeCommand::List { .. }) => list(session).await,
-        Some(VolumeCommand::Info(object)) => {
+        VolumeCommand::Create(options) => create(session, &options).await,
+        VolumeCommand::Explain(wish) => explain::run(session, &wish).await,
+        VolumeCommand::List => list(session).await,
+        VolumeCommand::Info(object) => {
             let volume = session.client.volume_info(id(object.id.as_deref(), MISSING)?).await?;
             session.show(&volume, text::volume)
         }
-        Some(VolumeCommand::Delete(object)) => {
+        VolumeCommand::Delete(object) => {
             let volume: VolumeId = id(object.id.as_deref(), MISSING)?;
             session.client.volume_delete(volume).await?;
             session.print(&format!("Volume {volume} deleted\n"))
         }
-        Some(VolumeCommand::Expand { object, volume, expand_size }) => {
+        VolumeCommand::Expand { object, volume, expand_size } => {
             if expand_size == 0 {
                 return Err(CliError::new("Missing volume amount to expand"));
             }
@@ -30,19 +32,40 @@ pub(super) async fn run(mut session: Session<'_>, command: Option<VolumeCommand>
             let volume = session.client.volume_expand(volume, &VolumeExpandRequest { expand_size }).await?;
             session.show(&volume, text::volume)
         }
-        Some(VolumeCommand::Other(_)) | None => Ok(()),
+        VolumeCommand::Clone { object, name } => {
+            let volume: VolumeId = id(object.id.as_deref(), MISSING)?;
+            let volume = session.client.volume_clone(volume, &VolumeCloneRequest { name }).await?;
+            session.show(&volume, text::volume)
+        }
+        VolumeCommand::Endpoint(EndpointCommand::Patch(object)) => {
+            let volume = session.client.volume_info(id(object.id.as_deref(), MISSING)?).await?;
+            session.print(&text::endpoint_patch(&volume))
+        }
+        VolumeCommand::SetBlockHostingRestriction(RestrictionCommand::Locked(object)) => {
+            restrict(session, &object, "locked").await
+        }
+        VolumeCommand::SetBlockHostingRestriction(RestrictionCommand::Unlocked(object)) => {
+            restrict(session, &object, "").await
+        }
     }
 }
 
+async fn restrict(mut session: Session<'_>, object: &Object, restriction: &str) -> Result<(), CliError> {
+    let volume: VolumeId = id(object.id.as_deref(), MISSING)?;
+    let request = BlockRestrictionRequest { restriction: restriction.to_owned() };
+    let volume = session.client.volume_set_block_restriction(volume, &request).await?;
+    session.show(&volume, text::volume)
+}
+
 async fn create(mut session: Session<'_>, options: &VolumeCreate) -> Result<(), CliError> {
-    if options.size == 0 {
+    if options.wish.size == 0 {
         return Err(CliError::new("Missing volume size"));
     }
     if options.persistent_volume && options.persistent_volume_endpoint.is_empty() {
         writeln!(session.err, "--persistent-volume-endpoint must be provided when using --persistent-volume")?;
         return Err(CliError::new("Missing endpoint"));
     }
-    let volume = session.client.volume_create(&request(options)).await?;
+    let volume = session.client.volume_create(&request(&options.wish)).await?;
     if options.persistent_volume {
         let json = persistent_volume::json(&volume, &options.persistent_volume_endpoint);
         return session.print(&format!("{json}\n"));
@@ -62,18 +85,14 @@ async fn create(mut session: Session<'_>, options: &VolumeCreate) -> Result<(), 
     session.show(&volume, text::volume)
 }
 
-fn request(options: &VolumeCreate) -> VolumeCreateRequest {
-    let list = |text: &str| match text {
-        "" => Vec::new(),
-        text => text.split(',').map(str::to_owned).collect(),
-    };
+pub(super) fn request(options: &VolumeWish) -> VolumeCreateRequest {
     let snapshot = match options.snapshot_factor > 1.0 {
         true => SnapshotRequest { enable: true, factor: options.snapshot_factor },
         false => SnapshotRequest::default(),
     };
     VolumeCreateRequest {
         size: options.size,
-        clusters: list(&options.clusters),
+        clusters: comma_list(&options.clusters),
         name: options.name.clone(),
         durability: DurabilityInfo {
             kind: options.durability.clone(),
@@ -81,7 +100,7 @@ fn request(options: &VolumeCreate) -> VolumeCreateRequest {
             disperse: DisperseInfo { data: options.disperse_data, redundancy: options.redundancy },
         },
         gid: options.gid,
-        glustervolumeoptions: list(&options.gluster_volume_options),
+        glustervolumeoptions: comma_list(&options.gluster_volume_options),
         block: options.block,
         snapshot,
     }
@@ -92,9 +111,18 @@ async fn list(mut session: Session<'_>) -> Result<(), CliError> {
     if session.json {
         return session.show(&list, |_| String::new());
     }
-    for id in list.volumes {
-        let volume = session.client.volume_info(id).await?;
-        session.print(&text::volume_line(&volume))?;
+    if session.terminal.width.is_none() {
+        for id in list.volumes {
+            let volume = session.client.volume_info(id).await?;
+            session.print(&text::volume_line(&volume))?;
+        }
+        return Ok(());
     }
-    Ok(())
+    let mut rows = Vec::new();
+    for id in list.volumes {
+        let it = session.client.volume_info(id).await?;
+        let kind = if it.block { "block hosting".to_owned() } else { it.durability.kind };
+        rows.push(vec![it.id.to_string(), it.name, it.size.0.to_string(), kind, it.cluster.to_string()]);
+    }
+    session.table(&["ID", "NAME", "GIB", "KIND", "CLUSTER"], rows)
 }

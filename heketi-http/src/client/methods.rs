@@ -1,9 +1,9 @@
 use heketi_core::api::{
-    self, ClusterCreateRequest, ClusterFlagsRequest, ClusterInfo, ClusterList, DeviceAddRequest, DeviceDeleteRequest,
-    DeviceInfo, NodeAddRequest, NodeInfo, StateRequest, TagsChangeRequest, VolumeCreateRequest, VolumeExpandRequest,
-    VolumeInfo, VolumeList,
+    self, BrickEvictRequest, ClusterCreateRequest, ClusterFlagsRequest, ClusterInfo, ClusterList, DeviceAddRequest,
+    DeviceDeleteRequest, DeviceInfo, DeviceReplaceRequest, NodeAddRequest, NodeInfo, StateRequest, TagsChangeRequest,
+    VolumeCloneRequest, VolumeCreateRequest, VolumeExpandRequest, VolumeInfo, VolumeList,
 };
-use heketi_core::id::{ClusterId, DeviceId, NodeId, VolumeId};
+use heketi_core::id::{BrickId, ClusterId, DeviceId, NodeId, VolumeId};
 use heketi_core::model::Tags;
 use reqwest::{Method, StatusCode};
 
@@ -34,12 +34,12 @@ impl Client {
 
     /// Deletes an empty cluster.
     pub async fn cluster_delete(&self, id: ClusterId) -> Result<(), ClientError> {
-        self.send(Method::DELETE, &format!("/clusters/{id}"), None).await
+        self.send(Method::DELETE, &format!("/clusters/{id}"), None, StatusCode::OK).await
     }
 
     /// Replaces both flags of a cluster.
     pub async fn cluster_set_flags(&self, id: ClusterId, request: &ClusterFlagsRequest) -> Result<(), ClientError> {
-        self.send(Method::POST, &format!("/clusters/{id}/flags"), Some(api::encode(request))).await
+        self.send(Method::POST, &format!("/clusters/{id}/flags"), Some(api::encode(request)), StatusCode::OK).await
     }
 
     /// Adds a node.
@@ -67,6 +67,11 @@ impl Client {
         self.post(&format!("/nodes/{id}/tags"), request, StatusCode::OK).await
     }
 
+    /// Makes the bricks of a node again, on the empty machine that took its place and its names.
+    pub async fn node_replace(&self, id: NodeId) -> Result<(), ClientError> {
+        self.job(Method::POST, &format!("/nodes/{id}/replace"), None).await.map(drop)
+    }
+
     /// Adds a device. Its id is not told: look for its name in the node's devices.
     pub async fn device_add(&self, request: &DeviceAddRequest) -> Result<(), ClientError> {
         self.job(Method::POST, "/devices", Some(api::encode(request))).await.map(drop)
@@ -92,6 +97,21 @@ impl Client {
         self.post(&format!("/devices/{id}/tags"), request, StatusCode::OK).await
     }
 
+    /// Reads the sizes of a device again.
+    pub async fn device_resync(&self, id: DeviceId) -> Result<(), ClientError> {
+        self.job(Method::GET, &format!("/devices/{id}/resync"), None).await.map(drop)
+    }
+
+    /// Makes the bricks of a device again, on the empty disk that took its place.
+    pub async fn device_replace(&self, id: DeviceId, request: &DeviceReplaceRequest) -> Result<(), ClientError> {
+        self.job(Method::POST, &format!("/devices/{id}/replace"), Some(api::encode(request))).await.map(drop)
+    }
+
+    /// Moves a brick to another device.
+    pub async fn brick_evict(&self, id: BrickId, request: &BrickEvictRequest) -> Result<(), ClientError> {
+        self.job(Method::POST, &format!("/bricks/to-evict/{id}"), Some(api::encode(request))).await.map(drop)
+    }
+
     /// Creates a volume.
     pub async fn volume_create(&self, request: &VolumeCreateRequest) -> Result<VolumeInfo, ClientError> {
         self.job_with_value("/volumes", request).await
@@ -115,5 +135,10 @@ impl Client {
     /// Deletes a volume.
     pub async fn volume_delete(&self, id: VolumeId) -> Result<(), ClientError> {
         self.job(Method::DELETE, &format!("/volumes/{id}"), None).await.map(drop)
+    }
+
+    /// Clones a volume.
+    pub async fn volume_clone(&self, id: VolumeId, request: &VolumeCloneRequest) -> Result<VolumeInfo, ClientError> {
+        self.job_with_value(&format!("/volumes/{id}/clone"), request).await
     }
 }

@@ -7,14 +7,17 @@ use reqwest::{Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Client, ClientError};
+use super::{Client, ClientError, LONGEST_PAUSE};
 use crate::auth::{Issued, TokenLifetime, sign};
+
+/// The pause before a job is asked for the second time: many are over at once.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// An answer, read to its end.
 pub(super) struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Vec<u8>,
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
 }
 
 impl Client {
@@ -34,8 +37,14 @@ impl Client {
     }
 
     /// Sends a request that is answered at once without a value.
-    pub(super) async fn send(&self, method: Method, path: &str, body: Option<String>) -> Result<(), ClientError> {
-        self.ask(method, path, body).await?.expect(path, StatusCode::OK).map(drop)
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+        expected: StatusCode,
+    ) -> Result<(), ClientError> {
+        self.ask(method, path, body).await?.expect(path, expected).map(drop)
     }
 
     /// Starts a job and waits for its end; its result, if it has one, is the value at a path.
@@ -47,17 +56,31 @@ impl Client {
     ) -> Result<Option<Answer>, ClientError> {
         let accepted = self.ask(method, path, body).await?.expect(path, StatusCode::ACCEPTED)?;
         let queue = accepted.location(path)?;
+        let (path, answer) = self.follow(queue.clone()).await?;
+        match path == queue {
+            true => answer.expect(&queue, StatusCode::NO_CONTENT).map(|_| None),
+            false => answer.expect(&path, StatusCode::OK).map(Some),
+        }
+    }
+
+    /// Waits for the end of the job in this place of the queue. Returns where its last answer came from: the path of
+    /// its result, if it has one.
+    pub(super) async fn follow(&self, queue: String) -> Result<(String, Answer), ClientError> {
+        let mut watch = self.watch(&queue);
+        let mut pause = SHORTEST_PAUSE.min(self.options.poll_delay);
         loop {
             let answer = self.ask_patiently(&queue).await?;
-            match answer.status {
-                StatusCode::OK if answer.is_pending() => tokio::time::sleep(self.options.poll_delay).await,
-                StatusCode::NO_CONTENT => return Ok(None),
-                StatusCode::SEE_OTHER => {
-                    let result = answer.location(&queue)?;
-                    return self.ask_patiently(&result).await?.expect(&result, StatusCode::OK).map(Some);
-                }
-                _ => return answer.expect(&queue, StatusCode::NO_CONTENT).map(|_| None),
+            if answer.status == StatusCode::SEE_OTHER {
+                let result = answer.location(&queue)?;
+                let answer = self.ask_patiently(&result).await?;
+                return Ok((result, answer));
             }
+            if answer.status != StatusCode::OK || !answer.is_pending() {
+                return Ok((queue, answer));
+            }
+            watch.tell(self).await;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(self.options.poll_delay);
         }
     }
 
@@ -74,23 +97,37 @@ impl Client {
 
     /// A GET that outlives a restart of the server.
     async fn ask_patiently(&self, path: &str) -> Result<Answer, ClientError> {
-        let mut failures = 0;
-        loop {
-            match self.ask(Method::GET, path, None).await {
-                Err(ClientError::Unreachable { .. }) if failures < self.options.poll_retries => {
-                    failures += 1;
-                    tokio::time::sleep(self.options.poll_delay).await;
-                }
-                other => return other,
-            }
-        }
+        self.ask_at_most(Method::GET, path, None, self.options.poll_retries).await
     }
 
-    /// One request, repeated while the server is busy.
+    /// One request, repeated while the server is busy or not found.
     pub(super) async fn ask(&self, method: Method, path: &str, body: Option<String>) -> Result<Answer, ClientError> {
-        let mut retries = self.options.busy_retries;
+        self.ask_at_most(method, path, body, self.options.connect_retries).await
+    }
+
+    async fn ask_at_most(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+        connect_retries: u32,
+    ) -> Result<Answer, ClientError> {
+        let (mut retries, mut failures) = (self.options.busy_retries, 0);
+        let has_key = self.options.idempotency_keys && method == Method::POST;
+        let key = has_key.then(idempotency_key).flatten();
         loop {
-            let answer = self.ask_once(method.clone(), path, body.clone()).await?;
+            let answer = match self.ask_once(method.clone(), path, body.clone(), key.as_deref()).await {
+                // A resync is a GET, but doing it twice does no harm.
+                Err(ClientError::Unreachable { sent, .. })
+                    if failures < connect_retries && (!sent || method == Method::GET || key.is_some()) =>
+                {
+                    failures += 1;
+                    tokio::time::sleep(self.connect_delay(failures)).await;
+                    continue;
+                }
+                answer => answer?,
+            };
+            failures = 0;
             if answer.status != StatusCode::TOO_MANY_REQUESTS || retries == 0 {
                 return Ok(answer);
             }
@@ -109,38 +146,66 @@ impl Client {
         }
     }
 
-    async fn ask_once(&self, method: Method, path: &str, body: Option<String>) -> Result<Answer, ClientError> {
-        let mut request = self.http.request(method.clone(), format!("{}{path}", self.server));
-        if self.credentials.sends_token {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-            let issuer = self.credentials.user.as_str();
-            let lifetime = TokenLifetime::default();
-            let token = sign(&self.credentials.key, &Issued { issuer, method: method.as_str(), path, now, lifetime });
-            request = request.header(AUTHORIZATION, format!("bearer {}", token.ok_or(ClientError::Key)?));
+    /// A pause that doubles, and is shortened by a random part.
+    pub(super) fn connect_delay(&self, failures: u32) -> Duration {
+        let doubled = self.options.poll_delay.saturating_mul(1 << failures.saturating_sub(1).min(16));
+        doubled.min(LONGEST_PAUSE).mul_f64(0.5 + random_part() / 2.0)
+    }
+
+    pub(super) async fn ask_once(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+        key: Option<&str>,
+    ) -> Result<Answer, ClientError> {
+        let mut request = self.request(method, path)?;
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
         }
         if let Some(body) = body {
             request = request.header(CONTENT_TYPE, "application/json").body(body);
         }
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        self.read(response).await
+    }
+
+    /// A request with a token.
+    pub(super) fn request(&self, method: Method, path: &str) -> Result<reqwest::RequestBuilder, ClientError> {
+        let mut request = self.http.request(method.clone(), format!("{}{path}", self.server));
+        if self.credentials.sends_token {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+            let issuer = self.credentials.user.as_str();
+            let lifetime = TokenLifetime::default();
+            // A token is for the path without its query.
+            let signed = path.split('?').next().unwrap_or(path);
+            let issued = Issued { issuer, method: method.as_str(), path: signed, now, lifetime };
+            let token = sign(&self.credentials.key, &issued);
+            request = request.header(AUTHORIZATION, format!("bearer {}", token.ok_or(ClientError::Key)?));
+        }
+        Ok(request)
+    }
+
+    pub(super) async fn read(&self, response: reqwest::Response) -> Result<Answer, ClientError> {
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await.map_err(|error| self.unreachable(&error))?.to_vec();
         Ok(Answer { status, headers, body })
     }
 
-    fn unreachable(&self, error: &reqwest::Error) -> ClientError {
+    pub(super) fn unreachable(&self, error: &reqwest::Error) -> ClientError {
         let mut reason = error.to_string();
         let mut cause = error.source();
         while let Some(inner) = cause {
             reason = inner.to_string();
             cause = inner.source();
         }
-        ClientError::Unreachable { server: self.server.clone(), reason }
+        ClientError::Unreachable { server: self.server.clone(), sent: !error.is_connect(), reason }
     }
 }
 
 impl Answer {
     /// This answer if it has the status, else an error with the server's text.
-    fn expect(self, path: &str, status: StatusCode) -> Result<Self, ClientError> {
+    pub(super) fn expect(self, path: &str, status: StatusCode) -> Result<Self, ClientError> {
         if self.status == status {
             return Ok(self);
         }
@@ -159,7 +224,7 @@ impl Answer {
     }
 
     /// The JSON of an answer with the expected status.
-    fn value<T: DeserializeOwned>(self, path: &str, status: StatusCode) -> Result<T, ClientError> {
+    pub(super) fn value<T: DeserializeOwned>(self, path: &str, status: StatusCode) -> Result<T, ClientError> {
         let body = self.expect(path, status)?.body;
         api::decode(&body).map_err(|error| ClientError::Answer { path: path.to_owned(), reason: error.to_string() })
     }
@@ -169,7 +234,7 @@ impl Answer {
     }
 
     /// The path in `Location`; a full URL is reduced to it, because tokens are signed for paths.
-    fn location(&self, path: &str) -> Result<String, ClientError> {
+    pub(super) fn location(&self, path: &str) -> Result<String, ClientError> {
         let location = self.headers.get(LOCATION).and_then(|value| value.to_str().ok());
         let target = location.and_then(|text| match text.strip_prefix('/') {
             Some(_) => Some(text.to_owned()),
@@ -180,9 +245,18 @@ impl Answer {
 
     /// The body as text, of an answer with status 200.
     pub(super) fn text(self, path: &str) -> Result<String, ClientError> {
-        let body = self.expect(path, StatusCode::OK)?.body;
-        Ok(String::from_utf8_lossy(&body).into_owned())
+        Ok(String::from_utf8_lossy(&self.bytes(path)?).into_owned())
     }
+
+    /// The body, of an answer with status 200.
+    pub(super) fn bytes(self, path: &str) -> Result<Vec<u8>, ClientError> {
+        Ok(self.expect(path, StatusCode::OK)?.body)
+    }
+}
+
+/// Names one request among all there are.
+fn idempotency_key() -> Option<String> {
+    Some(format!("{:016x}{:016x}", getrandom::u64().ok()?, getrandom::u64().ok()?))
 }
 
 /// From 0 to 1.

@@ -1,6 +1,5 @@
 //! Environment variables that win over the file.
 
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -113,7 +112,7 @@ pub(super) fn apply(config: &mut Config, env: &Environment<'_>, warnings: &mut V
         gluster.kube.namespace = Some(namespace);
     }
     if let Some(files) = env.text("SSH_KNOWN_HOSTS") {
-        gluster.ssh.known_hosts = Some(files.split(':').filter(|file| !file.is_empty()).map(PathBuf::from).collect());
+        gluster.ssh.known_hosts = Some(load::path_list(&files));
     }
     // Every executor has these settings, so each reported a problem of its own.
     warnings.dedup();
@@ -153,7 +152,7 @@ fn application(config: &mut Config, env: &Environment<'_>, warnings: &mut Vec<St
         gluster.db => env.text("HEKETI_DB_PATH");
         gluster.pre_request_volume_options => env.text("HEKETI_PRE_REQUEST_VOLUME_OPTIONS").map(|text| comma_list(&text));
         gluster.post_request_volume_options => env.text("HEKETI_POST_REQUEST_VOLUME_OPTIONS").map(|text| comma_list(&text));
-        gluster.block_hosting.size => env.number("HEKETI_BLOCK_HOSTING_VOLUME_SIZE", WHOLE_NUMBER)?.map(Gib);
+        gluster.block_hosting.size => env.number("HEKETI_BLOCK_HOSTING_VOLUME_SIZE", WHOLE_NUMBER)?.filter(|size| *size > 0).map(Gib);
         gluster.block_hosting.options => env.text("HEKETI_BLOCK_HOSTING_VOLUME_OPTIONS").map(|text| comma_list(&text));
     }
     // Exactly `true`, as in heketi v10: these switch safety nets off.

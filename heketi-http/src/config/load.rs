@@ -3,17 +3,21 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use heketi_core::Gib;
+use heketi_core::api::AdminState;
 use heketi_core::model::ZoneChecking;
+use heketi_exec::runner::inject::InjectConfig;
 use serde_json::Value;
 
 use super::ConfigError;
 use super::env::{self, Environment};
 use super::reader::{Section, bad, quoted};
 use super::types::{
-    AdminState, CommandConfig, Config, ExecutorKind, GlusterConfig, KubeConfig, LogLevel, Schedule, SshConfig,
-    TlsConfig,
+    CommandConfig, Config, ExecutorKind, GlusterConfig, KubeConfig, LogFormat, LogLevel, Schedule, SshConfig, TlsConfig,
 };
 use crate::auth::Secret;
+
+/// Requests that run side by side would lose their outcomes to each other with fewer.
+const FEWEST_REMEMBERED: usize = 100;
 
 pub(super) const WHOLE_NUMBER: &str = "write a whole number, 0 or more";
 pub(super) const ANY_NUMBER: &str = "write a whole number";
@@ -91,6 +95,11 @@ fn top_level(section: Section<'_>) -> Result<Config, ConfigError> {
         config.use_auth => section.flag("use_auth")?;
         config.backup_db_to_kube_secret => section.flag("backup_db_to_kube_secret")?;
         config.profiling => section.flag("profiling")?;
+        config.shutdown_timeout => section.number("shutdown_timeout", WHOLE_NUMBER)?.map(Duration::from_secs);
+        config.history.age =>
+            positive(section.number("history_hours", WHOLE_NUMBER)?).map(|hours| hours.saturating_mul(3600));
+        config.history.entries => positive(section.number("history_entries", WHOLE_NUMBER)?)
+            .map(|entries| usize::try_from(entries).unwrap_or(usize::MAX).max(FEWEST_REMEMBERED));
     }
     if let Some(address) = section.filled("bind_address")? {
         let remedy = "write an IP address, such as 0.0.0.0 or 127.0.0.1";
@@ -100,6 +109,15 @@ fn top_level(section: Section<'_>) -> Result<Config, ConfigError> {
     if let Some(state) = section.text("default_state")? {
         config.default_state = admin_state("default_state", &state)?;
     }
+    set! {
+        config.iat_leeway_seconds => section.number::<u64>("jwt_iat_leeway_seconds", WHOLE_NUMBER)?;
+        config.kube_secret_name => section.filled("kube_db_secret_name")?;
+    }
+    config.log_format = match section.filled("log_format")?.as_deref() {
+        None | Some("text") => LogFormat::Text,
+        Some("json") => LogFormat::Json,
+        Some(other) => return Err(bad("log_format", &quoted(other), "write text or json")),
+    };
     let (cert_file, key_file) = (section.filled("cert_file")?, section.filled("key_file")?);
     if section.flag("enable_tls")? == Some(true) {
         let file = |file: Option<String>, key: &str| {
@@ -157,12 +175,16 @@ fn gluster(section: Section<'_>) -> Result<GlusterConfig, ConfigError> {
     if let Some(strategy) = section.filled("zone_checking")? {
         config.zone_checking = zone_checking(&section.path("zone_checking"), &strategy)?;
     }
+    if let Some(nodes) = section.number::<u32>("copyset_nodes", WHOLE_NUMBER)? {
+        config.copyset_nodes = (nodes > 0).then_some(nodes);
+    }
     if let Some(limit) = section.number("max_volumes_per_cluster", ANY_NUMBER)? {
         config.max_volumes_per_cluster = limit_or_default(limit, 1000);
     }
     if let Some(limit) = section.number("max_inflight_operations", ANY_NUMBER)? {
         config.max_inflight_operations = limit_or_default(limit, 8);
     }
+    set! { config.mock_device_size => positive(section.number("mock_device_size_gb", WHOLE_NUMBER)?).map(Gib); }
     config.node_monitor =
         schedule(&section, config.node_monitor, "disable_monitor_gluster_nodes", "monitor_gluster_nodes")?;
     config.cleaner = schedule(&section, config.cleaner, "disable_background_cleaner", "background_cleaner")?;
@@ -176,7 +198,12 @@ fn gluster(section: Section<'_>) -> Result<GlusterConfig, ConfigError> {
     if let Some(kube) = section.section("kubeexec")? {
         config.kube = kube_executor(kube)?;
     }
-    section.ignore(&["allocator", "injectexec"]);
+    if let Some(inject) = section.value("injectexec") {
+        InjectConfig::from_value(inject)
+            .map_err(|error| bad(section.path("injectexec"), "not usable", &error.to_string()))?;
+        config.inject = inject.clone();
+    }
+    section.ignore(&["allocator"]);
     section.finish();
     Ok(config)
 }
@@ -188,6 +215,7 @@ fn ssh_executor(section: Section<'_>) -> Result<SshConfig, ConfigError> {
         config.user => section.filled("user")?;
         config.port => section.number::<u16>("port", PORT)?.filter(|port| *port != 0);
     }
+    config.known_hosts = section.filled("known_hosts")?.map(|files| path_list(&files));
     if let Some(text) = section.filled("host_key_policy")? {
         let remedy = "write strict, accept-new or off";
         let policy = text.parse().map_err(|_| bad("glusterfs.sshexec.host_key_policy", &text, remedy));
@@ -205,6 +233,7 @@ fn kube_executor(section: Section<'_>) -> Result<KubeConfig, ConfigError> {
         config.disable_timeout_prefix => section.flag("disable_timeout_prefix")?;
     }
     config.namespace = section.filled("namespace")?;
+    config.container = section.filled("container")?;
     if let Some(limit) = section.number("max_connections", ANY_NUMBER)? {
         config.max_connections = limit_or_default(limit, 64);
     }
@@ -218,6 +247,7 @@ fn commands(section: &Section<'_>) -> Result<CommandConfig, ConfigError> {
     set! {
         config.fstab => section.filled("fstab")?;
         config.mountopts => section.filled("mountopts")?;
+        config.fstab_options => section.filled("fstab_options")?;
         config.sudo => section.flag("sudo")?;
         config.backup_lvm_metadata => section.flag("backup_lvm_metadata")?;
         config.pv_data_alignment => section.filled("pv_data_alignment")?;
@@ -264,6 +294,11 @@ fn schedule(
     Ok(if section.flag(disable)? == Some(true) { None } else { Some(schedule) })
 }
 
+/// Files separated by colons.
+pub(super) fn path_list(text: &str) -> Vec<PathBuf> {
+    text.split(':').filter(|file| !file.is_empty()).map(PathBuf::from).collect()
+}
+
 /// 0 stands for the default.
 fn positive(number: Option<u64>) -> Option<u64> {
     number.filter(|number| *number > 0)
@@ -297,19 +332,8 @@ pub(super) fn executor(key: &str, name: &str) -> Result<ExecutorKind, ConfigErro
 }
 
 pub(super) fn log_level(key: &str, name: &str) -> Result<LogLevel, String> {
-    Ok(match name.to_ascii_lowercase().as_str() {
-        "none" => LogLevel::None,
-        "critical" => LogLevel::Critical,
-        "error" => LogLevel::Error,
-        "warning" => LogLevel::Warning,
-        "info" => LogLevel::Info,
-        "debug" => LogLevel::Debug,
-        _ => {
-            return Err(format!(
-                "{key} is {}, info is taken: write none, critical, error, warning, info or debug",
-                quoted(name)
-            ));
-        }
+    LogLevel::named(name).ok_or_else(|| {
+        format!("{key} is {}, info is taken: write none, critical, error, warning, info or debug", quoted(name))
     })
 }
 
@@ -322,12 +346,11 @@ pub(super) fn zone_checking(key: &str, name: &str) -> Result<ZoneChecking, Confi
 }
 
 pub(super) fn admin_state(key: &str, name: &str) -> Result<AdminState, ConfigError> {
-    match name {
-        "" | "normal" => Ok(AdminState::Normal),
-        "local-client" => Ok(AdminState::LocalClient),
-        "read-only" => Ok(AdminState::ReadOnly),
-        _ => Err(bad(key, &quoted(name), "unknown admin state name; write normal, local-client or read-only")),
+    if name.is_empty() {
+        return Ok(AdminState::Normal);
     }
+    let remedy = "unknown admin state name; write normal, local-client or read-only";
+    AdminState::named(name).ok_or_else(|| bad(key, &quoted(name), remedy))
 }
 
 pub(super) fn block_prealloc(key: &str, word: &str) -> Result<String, String> {

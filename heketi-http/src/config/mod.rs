@@ -8,6 +8,9 @@ mod access;
 mod env;
 mod load;
 mod reader;
+mod show;
+#[cfg(test)]
+mod table;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -15,7 +18,7 @@ mod types;
 pub use env::Environment;
 pub use load::Loaded;
 pub use types::{
-    AdminState, AuthMode, BlockHosting, CommandConfig, Config, ExecutorKind, GlusterConfig, KubeConfig, LogLevel,
+    AuthMode, BlockHosting, CommandConfig, Config, ExecutorKind, GlusterConfig, KubeConfig, LogFormat, LogLevel,
     Schedule, SshConfig, TlsConfig,
 };
 

@@ -48,15 +48,20 @@ impl<'a> Section<'a> {
         found
     }
 
+    /// The value of a key as it is.
+    pub(super) fn value(&self, key: &str) -> Option<&'a Value> {
+        self.get(key)
+    }
+
     /// Is the key there, with whatever value?
     pub(super) fn has(&self, key: &str) -> bool {
         self.get(key).is_some()
     }
 
-    /// Keys of old files that are known and have no effect.
+    /// Keys of old files that are known and have no effect; those that are there are named.
     pub(super) fn ignore(&self, keys: &[&str]) {
-        for key in keys {
-            self.get(key);
+        for key in keys.iter().filter(|key| self.get(key).is_some()) {
+            self.warn(format!("{} is obsolete and has no effect: remove it", self.path(key)));
         }
     }
 

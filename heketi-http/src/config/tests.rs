@@ -55,6 +55,15 @@ fn the_walk_through_loads_without_a_warning() {
 }
 
 #[test]
+fn copysets_are_wanted_by_number_of_nodes() {
+    for (written, read) in [("20", Some(20)), ("0", None)] {
+        let loaded = load(&mock(&format!(r#","copyset_nodes":{written}"#)));
+        assert_eq!(loaded.config.glusterfs.copyset_nodes, read);
+        assert_eq!(loaded.config.shown()["glusterfs"]["copyset_nodes"].to_string(), written);
+    }
+}
+
+#[test]
 fn old_sample_files_load() {
     let text = r#"{
         "_port_comment": "Heketi Server Port Number", "PORT": 8080, "_use_auth": "x", "use_auth": "false",
@@ -83,6 +92,12 @@ fn old_sample_files_load() {
     assert_eq!(
         warnings,
         [
+            "glusterfs.allocator is obsolete and has no effect: remove it",
+            "glusterfs.kubeexec.cert is obsolete and has no effect: remove it",
+            "glusterfs.kubeexec.host is obsolete and has no effect: remove it",
+            "glusterfs.kubeexec.insecure is obsolete and has no effect: remove it",
+            "glusterfs.kubeexec.password is obsolete and has no effect: remove it",
+            "glusterfs.kubeexec.user is obsolete and has no effect: remove it",
             "glusterfs.loglevel is \"loud\", info is taken: write none, critical, error, warning, info or debug",
             "glusterfs.sshexec.fstab still has the placeholder of the sample file and is taken as unset",
             "glusterfs.sshexec.port still has the placeholder of the sample file and is taken as unset",
@@ -175,6 +190,7 @@ fn the_environment_wins() {
         ("HEKETI_DISABLE_HEALTH_MONITOR", "yes"),
         ("HEKETI_KUBE_GLUSTER_DAEMONSET", "y"),
         ("HEKETI_MAX_INFLIGHT_OPERATIONS", "-1"),
+        ("HEKETI_BLOCK_HOSTING_VOLUME_SIZE", "0"),
         ("HEKETI_GLUSTERAPP_REBALANCE_ON_EXPANSION", "false"),
         ("HEKETI_JWT_IAT_LEEWAY_SECONDS", "-3"),
         ("HEKETI_BLOCK_VOLUME_DEFAULT_PREALLOC", "a b"),
@@ -193,7 +209,7 @@ fn the_environment_wins() {
         assert_eq!(commands.fstab, PathBuf::from("/var/lib/heketi/fstab"));
     }
     assert!(gluster.cleaner.is_none() && gluster.node_monitor.is_some() && gluster.kube.gluster_daemonset);
-    assert_eq!(gluster.max_inflight_operations, None);
+    assert_eq!((gluster.max_inflight_operations, gluster.block_hosting.size), (None, Gib(1024)));
     assert_eq!(
         load_with(WALK_THROUGH, &[("HEKETI_HTTP_PORT", "x")]).unwrap_err().to_string(),
         r#"HEKETI_HTTP_PORT is "x": write a port number, 0 to 65535"#
@@ -223,4 +239,15 @@ fn authentication_is_off_only_beyond_doubt() {
     }
     let config = load(r#"{"use_auth":false,"bind_address":"0.0.0.0","glusterfs":{"executor":"mock"}}"#).config;
     assert_eq!(config.listen_address(&AuthMode::Off), IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+}
+
+#[test]
+fn how_much_is_remembered_is_configurable() {
+    let history = |keys: &str| load(&format!(r#"{{{keys}"glusterfs":{{"executor":"mock"}}}}"#)).config.history;
+    let limits = |age, entries| heketi_core::inventory::HistoryLimits { age, entries };
+    assert_eq!(history(""), limits(24 * 3600, 10_000));
+    assert_eq!(history(r#""history_hours":2,"history_entries":500,"#), limits(2 * 3600, 500));
+    assert_eq!(history(r#""history_hours":0,"history_entries":1,"#), limits(24 * 3600, 100));
+    let text = error(r#"{"history_hours":-1,"glusterfs":{"executor":"mock"}}"#);
+    assert!(text.contains("history_hours"), "{text}");
 }

@@ -3,6 +3,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use heketi_core::Gib;
+use heketi_core::api::AdminState;
+use heketi_core::inventory::HistoryLimits;
 use heketi_core::model::ZoneChecking;
 
 use heketi_exec::runner::ssh::HostKeyPolicy;
@@ -34,6 +36,13 @@ pub struct Config {
     pub profiling: bool,
     /// The mode the server starts in.
     pub default_state: AdminState,
+    /// Time that running requests and steps get when the server stops (`shutdown_timeout`, in seconds).
+    pub shutdown_timeout: Duration,
+    /// How much is remembered of what is over: finished requests and `Idempotency-Key`s (`history_hours`, and
+    /// `history_entries` of each, at least 100).
+    pub history: HistoryLimits,
+    /// What log lines look like (`log_format`: `text` or `json`).
+    pub log_format: LogFormat,
     /// Everything about volumes and nodes.
     pub glusterfs: GlusterConfig,
 }
@@ -52,6 +61,9 @@ impl Default for Config {
             tls: None,
             profiling: false,
             default_state: AdminState::Normal,
+            shutdown_timeout: Duration::from_secs(10),
+            history: HistoryLimits::default(),
+            log_format: LogFormat::Text,
             glusterfs: GlusterConfig::default(),
         }
     }
@@ -75,18 +87,6 @@ pub struct TlsConfig {
     pub key_file: PathBuf,
 }
 
-/// What requests the server takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum AdminState {
-    /// All.
-    #[default]
-    Normal,
-    /// Changes from the same host only.
-    LocalClient,
-    /// No changes.
-    ReadOnly,
-}
-
 /// How much is logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogLevel {
@@ -105,6 +105,37 @@ pub enum LogLevel {
     Debug,
 }
 
+impl LogLevel {
+    const ALL: [(&'static str, Self); 6] = [
+        ("none", Self::None),
+        ("critical", Self::Critical),
+        ("error", Self::Error),
+        ("warning", Self::Warning),
+        ("info", Self::Info),
+        ("debug", Self::Debug),
+    ];
+
+    /// The level of this name, in any case.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, level)| level)
+    }
+
+    /// Its name in the configuration and the API.
+    pub fn name(self) -> &'static str {
+        Self::ALL.into_iter().find(|(_, level)| *level == self).map_or("info", |(name, _)| name)
+    }
+}
+
+/// What a log line looks like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
 /// How commands reach the nodes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ExecutorKind {
@@ -119,6 +150,19 @@ pub enum ExecutorKind {
     InjectSsh,
     /// The simulation with injected faults.
     InjectMock,
+}
+
+impl ExecutorKind {
+    /// Its name in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ssh => "ssh",
+            Self::Kubernetes => "kubernetes",
+            Self::Mock => "mock",
+            Self::InjectSsh => "inject/ssh",
+            Self::InjectMock => "inject/mock",
+        }
+    }
 }
 
 /// First run and pause of something periodic.
@@ -172,6 +216,9 @@ pub struct GlusterConfig {
     pub post_request_volume_options: Vec<String>,
     /// Must the bricks of a set stand in different zones?
     pub zone_checking: ZoneChecking,
+    /// In clusters with more nodes than this, brick sets keep to a bounded family of groups of nodes (`copyset_nodes`,
+    /// not known to heketi v10); `None` is never.
+    pub copyset_nodes: Option<u32>,
     /// Most volumes of a cluster; `None` is no limit.
     pub max_volumes_per_cluster: Option<u64>,
     /// The volumes that host block volumes.
@@ -188,6 +235,8 @@ pub struct GlusterConfig {
     pub ssh: SshConfig,
     /// Settings of the `kubernetes` executor.
     pub kube: KubeConfig,
+    /// The `injectexec` object as it is in the file: hooks of the `inject/…` executors.
+    pub inject: serde_json::Value,
     /// Size of a device of the `mock` executor.
     pub mock_device_size: Gib,
 }
@@ -206,6 +255,7 @@ impl Default for GlusterConfig {
             pre_request_volume_options: Vec::new(),
             post_request_volume_options: Vec::new(),
             zone_checking: ZoneChecking::None,
+            copyset_nodes: None,
             max_volumes_per_cluster: Some(1000),
             block_hosting: BlockHosting {
                 auto_create: false,
@@ -218,6 +268,7 @@ impl Default for GlusterConfig {
             volume_create_retries: 4,
             ssh: SshConfig::default(),
             kube: KubeConfig::default(),
+            inject: serde_json::Value::Null,
             mock_device_size: Gib(500),
         }
     }
@@ -230,6 +281,8 @@ pub struct CommandConfig {
     pub fstab: PathBuf,
     /// Mount options of bricks.
     pub mountopts: String,
+    /// Options of new fstab lines beside those of `mountopts`, such as `nofail`.
+    pub fstab_options: String,
     /// Put `sudo` before commands.
     pub sudo: bool,
     /// Most snapshots of a volume; `None` is no limit.
@@ -263,6 +316,7 @@ impl Default for CommandConfig {
         Self {
             fstab: PathBuf::from("/etc/fstab"),
             mountopts: "rw,inode64,noatime,nouuid".to_owned(),
+            fstab_options: String::new(),
             sudo: false,
             snapshot_limit: None,
             rebalance_on_expansion: true,
@@ -315,6 +369,8 @@ impl Default for SshConfig {
 pub struct KubeConfig {
     /// Namespace of the gluster pods; `None` is the server's own.
     pub namespace: Option<String>,
+    /// The container of a pod that gets the commands; `None` is its default one.
+    pub container: Option<String>,
     /// Find pods by node name instead of by label.
     pub gluster_daemonset: bool,
     /// Management host names are names of pods.
@@ -331,6 +387,7 @@ impl Default for KubeConfig {
     fn default() -> Self {
         Self {
             namespace: None,
+            container: None,
             gluster_daemonset: false,
             use_pod_names: false,
             max_connections: Some(64),

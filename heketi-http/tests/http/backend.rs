@@ -1,28 +1,19 @@
 //! A backend in memory that does at once what it is asked for.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use heketi_core::api::*;
-use heketi_core::id::{BrickId, ClusterId, DeviceId, NodeId, QueueId, SeededIds, VolumeId};
-use heketi_core::model::{EntryState, Tags};
+use heketi_core::id::{BlockVolumeId, BrickId, ClusterId, DeviceId, NodeId, OperationId, QueueId, SeededIds, VolumeId};
+use heketi_core::model::{BlockHosting, BlockRestriction, EntryState, Tags};
 use heketi_core::{Error, ErrorKind, Gib, Kib};
 use heketi_http::backend::{Backend, QueueState};
+use heketi_http::metrics::Observed;
 
-/// What exists.
-#[derive(Default)]
-pub struct State {
-    pub clusters: BTreeMap<ClusterId, ClusterInfo>,
-    pub nodes: BTreeMap<NodeId, NodeInfo>,
-    pub devices: BTreeMap<DeviceId, (NodeId, DeviceInfo)>,
-    pub volumes: BTreeMap<VolumeId, VolumeInfo>,
-    pub jobs: BTreeMap<QueueId, (usize, QueueState)>,
-    /// The requests that came in, as text.
-    pub log: Vec<String>,
-}
+use crate::state::{State, brick, found};
 
 pub struct Fake {
     pub state: Mutex<State>,
@@ -55,23 +46,19 @@ impl Fake {
         self.refusals.lock().unwrap().pop_front().map_or(Ok(()), Err)
     }
 
+    /// Notes a request about an object that is there, and does nothing.
+    fn noted(&self, is_there: impl Fn(&State) -> bool, line: String) -> Result<QueueId, Error> {
+        self.refusal()?;
+        let mut state = self.state.lock().unwrap();
+        found(is_there(&state).then_some(()))?;
+        state.log.push(line);
+        Ok(self.job(&mut state, QueueState::Done))
+    }
+
     fn job(&self, state: &mut State, end: QueueState) -> QueueId {
         let id = QueueId::new(&mut *self.ids.lock().unwrap());
         state.jobs.insert(id, (self.polls.load(Ordering::Relaxed), end));
         id
-    }
-}
-
-fn found<T>(object: Option<T>) -> Result<T, Error> {
-    object.ok_or_else(Error::not_found)
-}
-
-impl State {
-    fn node_with_devices(&self, id: NodeId) -> Result<NodeInfo, Error> {
-        let mut node = found(self.nodes.get(&id))?.clone();
-        node.devices =
-            self.devices.values().filter(|(owner, _)| *owner == id).map(|(_, device)| device.clone()).collect();
-        Ok(node)
     }
 }
 
@@ -260,10 +247,164 @@ impl Backend for Fake {
         Ok(self.job(&mut state, QueueState::Done))
     }
 
-    /// As in heketi v10 a job is forgotten when its end was told.
+    async fn node_replace(&self, id: NodeId) -> Result<QueueId, Error> {
+        self.noted(|state| state.nodes.contains_key(&id), format!("node replace {id}"))
+    }
+
+    async fn device_resync(&self, id: DeviceId) -> Result<QueueId, Error> {
+        self.noted(|state| state.devices.contains_key(&id), format!("device resync {id}"))
+    }
+
+    async fn device_replace(&self, id: DeviceId, request: DeviceReplaceRequest) -> Result<QueueId, Error> {
+        self.noted(|state| state.devices.contains_key(&id), format!("device replace {id} {:?}", request.name))
+    }
+
+    /// There is one brick.
+    async fn brick_evict(&self, id: BrickId, request: BrickEvictRequest) -> Result<QueueId, Error> {
+        let line = format!("brick evict {id} check={}", request.checks_heal());
+        self.noted(|_| id == BrickId::from_bytes([0xb4; 16]), line)
+    }
+
+    async fn volume_clone(&self, id: VolumeId, request: VolumeCloneRequest) -> Result<QueueId, Error> {
+        self.refusal()?;
+        let mut state = self.state.lock().unwrap();
+        let source = found(state.volumes.get(&id).cloned())?;
+        let id = VolumeId::new(&mut *self.ids.lock().unwrap());
+        let name = if request.name.is_empty() { format!("vol_{id}") } else { request.name };
+        let mount = MountInfo::new(source.mount.glusterfs.hosts.clone(), &name);
+        state.volumes.insert(id, VolumeInfo { id, name, mount, ..source });
+        Ok(self.job(&mut state, QueueState::DoneAt(format!("/volumes/{id}"))))
+    }
+
+    async fn volume_block_restriction(&self, id: VolumeId, restriction: BlockRestriction) -> Result<QueueId, Error> {
+        self.refusal()?;
+        let mut state = self.state.lock().unwrap();
+        let volume = found(state.volumes.get_mut(&id))?;
+        let hosting = BlockHosting { free: Gib(91), reserved: Gib(2), restriction };
+        (volume.block, volume.blockinfo) = (true, BlockInfo::new(hosting, vec![]));
+        Ok(self.job(&mut state, QueueState::DoneAt(format!("/volumes/{id}"))))
+    }
+
+    async fn block_volume_create(&self, request: BlockVolumeCreateRequest) -> Result<QueueId, Error> {
+        self.refusal()?;
+        let mut state = self.state.lock().unwrap();
+        state.log.push(format!("block volume create {request:?}"));
+        let id = BlockVolumeId::new(&mut *self.ids.lock().unwrap());
+        let credentials = |text: &str| if request.auth { text.to_owned() } else { String::new() };
+        let volume = BlockVolumeInfo {
+            size: request.size().unwrap(),
+            name: if request.name.is_empty() { format!("blockvol_{id}") } else { request.name.clone() },
+            hacount: if request.hacount == 0 { 2 } else { request.hacount },
+            id,
+            blockvolume: BlockTarget {
+                hosts: vec!["192.0.2.11".into(), "192.0.2.12".into()],
+                iqn: "iqn.2016-12.org.gluster-block:9f0e8d7c".into(),
+                lun: 0,
+                username: credentials("b10cb10c"),
+                password: heketi_core::model::Secret::new(credentials("s3cret")),
+            },
+            cluster: ClusterId::from_bytes([1; 16]),
+            blockhostingvolume: VolumeId::from_bytes([0xba; 16]),
+            usablesize: request.size().unwrap(),
+        };
+        state.block_volumes.insert(id, volume);
+        Ok(self.job(&mut state, QueueState::DoneAt(format!("/blockvolumes/{id}"))))
+    }
+
+    async fn block_volume_list(&self) -> Result<BlockVolumeList, Error> {
+        Ok(BlockVolumeList { blockvolumes: self.state.lock().unwrap().block_volumes.keys().copied().collect() })
+    }
+
+    async fn block_volume_info(&self, id: BlockVolumeId) -> Result<BlockVolumeInfo, Error> {
+        found(self.state.lock().unwrap().block_volumes.get(&id).cloned())
+    }
+
+    async fn block_volume_expand(&self, id: BlockVolumeId, size: Gib) -> Result<QueueId, Error> {
+        self.refusal()?;
+        let mut state = self.state.lock().unwrap();
+        let volume = found(state.block_volumes.get_mut(&id))?;
+        (volume.size, volume.usablesize) = (size, size);
+        Ok(self.job(&mut state, QueueState::DoneAt(format!("/blockvolumes/{id}"))))
+    }
+
+    async fn block_volume_delete(&self, id: BlockVolumeId) -> Result<QueueId, Error> {
+        self.refusal()?;
+        let mut state = self.state.lock().unwrap();
+        found(state.block_volumes.remove(&id))?;
+        Ok(self.job(&mut state, QueueState::Done))
+    }
+
     async fn operations(&self) -> Result<OperationCounts, Error> {
         self.refusal()?;
-        Ok(OperationCounts::default())
+        Ok(OperationCounts { total: 3, in_flight: 1, stale: 1, failed: 1, new: 1 })
+    }
+
+    async fn operation_list(&self) -> Result<OperationList, Error> {
+        let state = self.state.lock().unwrap();
+        Ok(OperationList { pendingoperations: state.operations.values().map(|it| it.info.clone()).collect() })
+    }
+
+    async fn operation_details(&self, id: OperationId) -> Result<OperationDetails, Error> {
+        found(self.state.lock().unwrap().operations.get(&id).cloned())
+    }
+
+    async fn operation_clean_up(&self, request: CleanUpRequest) -> Result<QueueId, Error> {
+        self.noted(|_| true, format!("clean up {:?}", request.selection()))
+    }
+
+    async fn audit(&self, nodes: bool) -> Result<AuditInfo, Error> {
+        Ok(AuditInfo { nodes, findings: self.state.lock().unwrap().findings.clone(), notes: Vec::new() })
+    }
+
+    async fn audit_plan(&self, request: AuditRepairRequest) -> Result<AuditPlan, Error> {
+        let findings = request.findings;
+        let state = self.state.lock().unwrap();
+        let chosen = state.findings.iter().filter(|it| findings.is_empty() || findings.contains(&it.id));
+        let steps = |it: &FindingInfo| if it.severity == "error" { vec![it.repair.clone()] } else { vec![] };
+        let repairs =
+            chosen.map(|it| RepairInfo { finding: it.id.clone(), text: it.text.clone(), steps: steps(it) }).collect();
+        Ok(AuditPlan { repairs })
+    }
+
+    async fn audit_repair(&self, request: AuditRepairRequest) -> Result<QueueId, Error> {
+        self.noted(|_| true, format!("repair {:?}", request.findings))
+    }
+
+    /// As in heketi v10 a job is forgotten when its end was told.
+    async fn observe(&self) -> Result<Observed, Error> {
+        Ok(Observed::default())
+    }
+
+    async fn backup(&self) -> Result<std::fs::File, Error> {
+        Err(Error::internal("nothing to copy"))
+    }
+
+    async fn db_dump(&self) -> Result<heketi_core::interchange::V10Database, Error> {
+        self.refusal()?;
+        Ok(heketi_core::interchange::V10Database::default())
+    }
+
+    async fn db_check(&self) -> Result<heketi_core::interchange::ConsistencyReport, Error> {
+        self.refusal()?;
+        Ok(heketi_core::interchange::V10Database::default().consistency(true))
+    }
+
+    async fn examine_gluster(&self) -> Result<StateExamination, Error> {
+        self.refusal()?;
+        let heketidb = heketi_core::interchange::V10Database::default();
+        Ok(StateExamination { heketidb, report: Vec::new(), clusters: Vec::new() })
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.refusals.lock().unwrap().front().map(ToString::to_string)
+    }
+
+    async fn placement_explain(&self, _: CheckedVolumeCreate) -> Result<PlacementInfo, Error> {
+        Ok(PlacementInfo::default())
+    }
+
+    async fn capacity(&self, _: Option<ClusterId>, _: f32) -> Result<CapacityInfo, Error> {
+        Ok(CapacityInfo::default())
     }
 
     async fn queue(&self, id: QueueId) -> Result<QueueState, Error> {
@@ -276,16 +417,5 @@ impl Backend for Fake {
         let end = end.clone();
         state.jobs.remove(&id);
         Ok(end)
-    }
-}
-
-pub fn brick(number: u8, volume: VolumeId) -> BrickInfo {
-    BrickInfo {
-        id: BrickId::from_bytes([number; 16]),
-        path: format!("/bricks/{number}"),
-        device: DeviceId::from_bytes([0xdd; 16]),
-        node: NodeId::from_bytes([0xaa; 16]),
-        volume,
-        size: Gib(10).kib(),
     }
 }

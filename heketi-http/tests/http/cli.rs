@@ -6,9 +6,9 @@ use heketi_core::model::Durability;
 use heketi_core::{Error, ErrorKind};
 use heketi_http::cli::run_with;
 
-use crate::backend::brick;
 use crate::client::impatient;
 use crate::server::{ADMIN_KEY, PATIENCE, Server};
+use crate::state::brick;
 
 /// Exit status, stdout, stderr.
 pub type Output = (u8, String, String);
@@ -29,11 +29,11 @@ pub async fn bare(line: &[&str]) -> Output {
     (status, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
 }
 
-fn ok(text: &str) -> Output {
+pub fn ok(text: &str) -> Output {
     (0, text.to_owned(), String::new())
 }
 
-fn failed(text: &str) -> Output {
+pub fn failed(text: &str) -> Output {
     (255, String::new(), format!("Error: {text}\n"))
 }
 
@@ -283,9 +283,16 @@ async fn usage() {
         (&["volume", "create", "--name"], "flag needs an argument: --name"),
         (
             &["volume", "create", "--size=x"],
-            "invalid argument \"x\" for \"--size\" flag: invalid digit found in string",
+            "invalid argument \"x\" for \"--size\" flag: strconv.ParseInt: parsing \"x\": invalid syntax",
         ),
-        (&["cluster", "create", "--file=maybe"], "invalid argument \"maybe\" for \"--file\" flag: write true or false"),
+        (
+            &["cluster", "create", "--file=maybe"],
+            "invalid argument \"maybe\" for \"--file\" flag: strconv.ParseBool: parsing \"maybe\": invalid syntax",
+        ),
+        (
+            &["cluster", "list", "-I=x"],
+            "invalid argument \"x\" for \"-I, --insecure-tls\" flag: strconv.ParseBool: parsing \"x\": invalid syntax",
+        ),
         (&["topology", "load"], "Missing configuration file"),
     ] {
         assert_eq!(cli(&server, line).await, failed(text), "{line:?}");

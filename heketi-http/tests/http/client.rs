@@ -68,7 +68,7 @@ async fn errors_name_the_cause() {
     assert_eq!(error.to_string(), "Failed to allocate new volume: No space");
     let stranger = Client::new(&server.url(), Credentials::none()).unwrap();
     assert_eq!(stranger.cluster_list().await.unwrap_err().to_string(), "Required authorization token not found");
-    for bad in ["localhost:8080", "ftp://x", "https://x", "", "http://admin:pw@x"] {
+    for bad in ["localhost:8080", "ftp://x", "", "http://admin:pw@x"] {
         let error = Client::new(bad, Credentials::none()).unwrap_err();
         assert!(matches!(error, ClientError::Address { .. }), "{bad}");
         assert!(!error.to_string().contains("pw"), "{error}");

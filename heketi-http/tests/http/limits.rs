@@ -96,3 +96,46 @@ async fn a_client_that_hangs_up_does_not_stop_its_request() {
     };
     tokio::time::timeout(PATIENCE, created).await.expect("the cluster is made");
 }
+
+#[tokio::test]
+async fn a_client_that_takes_no_answer_is_cut_off() {
+    let mut options = options();
+    options.write_timeout = Duration::from_millis(200);
+    let server = Server::with(options).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    // Requests are sent until no more answers fit between the two; nothing is ever read.
+    let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(64);
+    let cut_off = async { while stream.write_all(&request).await.is_ok() {} };
+    tokio::time::timeout(PATIENCE, cut_off).await.expect("the connection ends");
+    assert_eq!(server.send("GET", "/hello", "", "").await.status, 200);
+}
+
+#[tokio::test]
+async fn connections_have_a_limit_and_wait_for_their_turn() {
+    let mut options = options();
+    options.max_connections = 2;
+    options.head_timeout = Duration::from_millis(400);
+    let server = Server::with(options).await;
+    let idle = [TcpStream::connect(server.address).await.unwrap(), TcpStream::connect(server.address).await.unwrap()];
+    // Answered when an idle one is cut off.
+    assert_eq!(server.send("GET", "/hello", "", "").await.status, 200);
+    drop(idle);
+}
+
+#[tokio::test]
+async fn heads_have_a_limit() {
+    let server = Server::start().await;
+    let many = (0..200).map(|n| format!("X-{n}: x\r\n")).collect::<String>();
+    assert_eq!(server.send("GET", "/hello", &many, "").await.status, 431);
+    // The rest is not read, so the answer may be lost on the way.
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let _ = stream.write_all(format!("GET /hello HTTP/1.1\r\nX: {}", "x".repeat(1024 * 1024)).as_bytes()).await;
+    let mut answer = Vec::new();
+    let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("the connection ends");
+    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 431 "), "{}", String::from_utf8_lossy(&answer));
+    let fits = format!("X-Long: {}\r\n", "x".repeat(40 * 1024));
+    assert_eq!(server.send("GET", "/hello", &fits, "").await.status, 200);
+    assert_eq!(server.raw(b"\x16\x03\x01\x02\x00 no http\r\n\r\n").await.status, 400);
+    // A body that a GET has no use for.
+    assert_eq!(server.admin("GET", "/clusters", "{}").await.status, 200);
+}

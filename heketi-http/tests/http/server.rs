@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use heketi_http::auth::{Authenticator, DEFAULT_IAT_LEEWAY_SECONDS, Issued, Keys, Secret, TokenLifetime, sign};
+use heketi_http::backend::Backend;
 use heketi_http::server::{ServerOptions, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -19,9 +20,9 @@ pub const USER_KEY: &str = "user key";
 /// No test waits longer for one thing.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-pub struct Server {
+pub struct Server<B = Fake> {
     pub address: SocketAddr,
-    pub backend: Arc<Fake>,
+    pub backend: Arc<B>,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<std::io::Result<()>>,
 }
@@ -37,9 +38,16 @@ impl Server {
     }
 
     pub async fn with(options: ServerOptions) -> Self {
+        Self::over(Fake::new(), options).await
+    }
+}
+
+impl<B: Backend + 'static> Server<B> {
+    /// A server over this backend.
+    pub async fn over(backend: B, options: ServerOptions) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let backend = Arc::new(Fake::new());
+        let backend = Arc::new(backend);
         let (stop, stopped) = oneshot::channel();
         let shutdown = async { drop(stopped.await) };
         let serving = tokio::spawn(serve(listener, backend.clone(), options, shutdown));

@@ -29,8 +29,8 @@ fn configuration_values() {
         (json!({ "executor": "carrier-pigeon" }), ["glusterfs.executor", "carrier-pigeon"]),
         (json!({ "brick_min_size_gb": "many" }), ["glusterfs.brick_min_size_gb", "whole number"]),
         (json!({ "max_bricks_per_volume": [1] }), ["glusterfs.max_bricks_per_volume", "single value"]),
-        (json!({ "executor": "kubernetes" }), ["kubernetes", "not supported"]),
-        (json!({ "db_read_only": true }), ["glusterfs.db_read_only", "not supported"]),
+        (json!({ "executor": "kubernetes" }), ["Unable to create configuration for Kubernetes", "KUBECONFIG"]),
+        (json!({ "db_read_only": true }), ["heketi.db is not there", "without db_read_only"]),
         (json!({ "db": at.join("missing/heketi.db") }), ["missing/heketi.db", "create it"]),
         (json!({ "executor": "ssh" }), ["keyfile", "HEKETI_SSH_KEYFILE"]),
         (json!({ "sshexec": { "host_key_policy": "maybe" } }), ["host_key_policy", "strict, accept-new or off"]),
@@ -65,13 +65,11 @@ fn unknown_keys_are_named_in_a_warning() {
     let at = directory.path();
     let mut wrong = config(at, json!({ "brick_minimum": 1, "executor": "kubernetes" }));
     wrong["colour"] = json!("blue");
-    // The executor stops the start before any warning; without it the server would run on.
-    let told = refused(at, &wrong);
-    assert!(told.contains("kubernetes"), "{told}");
-    wrong["glusterfs"]["executor"] = json!("mock");
-    wrong["glusterfs"]["db"] = json!(at.join("missing/heketi.db"));
+    wrong["profiling"] = json!(true);
+    // Without credentials for Kubernetes the server does not run on.
     let told = refused(at, &wrong);
     assert!(told.contains("colour") && told.contains("glusterfs.brick_minimum"), "{told}");
+    assert!(told.contains("profiling has no effect"), "{told}");
 }
 
 #[test]

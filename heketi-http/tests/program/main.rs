@@ -1,6 +1,14 @@
 //! The programs as a user starts them.
 
 mod bad_input;
+mod container;
+mod database;
 mod demo;
+mod maintain;
+mod offline;
+mod operate;
 mod serve;
+mod service;
 mod support;
+mod unfinished;
+mod volumes;

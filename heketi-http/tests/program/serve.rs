@@ -1,10 +1,5 @@
 use crate::support::*;
 
-fn volume_id(text: &str) -> String {
-    let line = text.lines().find_map(|line| line.strip_prefix("Volume Id: "));
-    line.unwrap_or_else(|| panic!("no volume id in {text}")).to_owned()
-}
-
 #[test]
 fn a_volume_lives_from_the_command_line() {
     let directory = tempfile::tempdir().unwrap();
@@ -16,7 +11,7 @@ fn a_volume_lives_from_the_command_line() {
     assert_eq!(again.matches("Found device").count(), 6, "{again}");
 
     let created = server.ok(&["volume", "create", "--size=10"]);
-    let id = volume_id(&created);
+    let id = value_of(&created, "Volume Id");
     assert!(created.contains("Replica Count: 3"), "{created}");
     let expanded = server.ok(&["volume", "expand", "--volume", &id, "--expand-size=5"]);
     assert!(expanded.contains("Size: 15\n"), "{expanded}");

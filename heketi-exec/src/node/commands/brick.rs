@@ -15,22 +15,71 @@ pub fn device_node(brick: &BrickSpec) -> String {
 
 /// Everything that makes the brick, in order.
 pub fn create(options: &NodeOptions, brick: &BrickSpec) -> Vec<CommandLine> {
-    let device = device_node(brick);
-    let (mount_point, directory) = (quote::word(&brick.mount_point), brick.brick_directory());
-    let (directory, mount_options) = (quote::word(&directory), &options.mount_options);
     let mut lines = vec![
-        format!("mkdir -p {mount_point}"),
-        lvm(options, &create_volume(options, brick)).text,
-        format!("mkfs.xfs {} -n size=8192 {}", format_options(options, brick.format), quote::word(&device)),
-        append_to_fstab(&options.fstab, &format!("{device} {} xfs {mount_options} 1 2", brick.mount_point)),
-        format!("mount -o {} {} {mount_point}", quote::word(mount_options), quote::word(&device)),
-        format!("mkdir {directory}"),
+        make_mount_point(brick),
+        lvm(options, &create_volume(options, brick)),
+        format(options, brick),
+        add_to_fstab(options, brick),
+        mount(options, brick),
+        line(format!("mkdir {}", quote::word(&brick.brick_directory()))),
     ];
-    if brick.gid != 0 {
-        lines.push(format!("chown :{} {directory}", brick.gid));
-        lines.push(format!("chmod 2775 {directory}"));
+    lines.extend(give_to_group(brick));
+    lines.into_iter().map(|line| CommandLine { timeout: LONG, ..line }).collect()
+}
+
+fn line(text: String) -> CommandLine {
+    CommandLine::new(text, LONG)
+}
+
+/// Makes the directory the brick is mounted at, and those above.
+pub fn make_mount_point(brick: &BrickSpec) -> CommandLine {
+    line(format!("mkdir -p {}", quote::word(&brick.mount_point)))
+}
+
+/// The line of fstab that mounts the brick.
+pub fn fstab_line(options: &NodeOptions, brick: &BrickSpec) -> String {
+    let more = match options.fstab_options.as_str() {
+        "" => String::new(),
+        more => format!(",{more}"),
+    };
+    format!("{} {} xfs {}{more} 1 2", device_node(brick), brick.mount_point, options.mount_options)
+}
+
+/// Appends the brick's line to fstab.
+pub fn add_to_fstab(options: &NodeOptions, brick: &BrickSpec) -> CommandLine {
+    line(append_to_fstab(&options.fstab, &fstab_line(options, brick)))
+}
+
+/// Mounts the brick.
+pub fn mount(options: &NodeOptions, brick: &BrickSpec) -> CommandLine {
+    let (mount_options, device) = (quote::word(&options.mount_options), device_node(brick));
+    line(format!("mount -o {mount_options} {} {}", quote::word(&device), quote::word(&brick.mount_point)))
+}
+
+/// Makes the brick directory where it is missing.
+pub fn make_directory(brick: &BrickSpec) -> CommandLine {
+    line(format!("mkdir -p {}", quote::word(&brick.brick_directory())))
+}
+
+/// Gives the brick directory to the group of its volume, if it has one.
+pub fn give_to_group(brick: &BrickSpec) -> Vec<CommandLine> {
+    let directory = brick.brick_directory();
+    let directory = quote::word(&directory);
+    match brick.gid {
+        0 => Vec::new(),
+        gid => vec![line(format!("chown :{gid} {directory}")), line(format!("chmod 2775 {directory}"))],
     }
-    lines.into_iter().map(|text| CommandLine::new(text, LONG)).collect()
+}
+
+/// Directories below heketi's mount points: those of volume groups, of bricks, and brick directories.
+pub fn directories() -> CommandLine {
+    let root = super::device::MOUNT_ROOT;
+    CommandLine::new(format!("find {root} -mindepth 1 -maxdepth 3 -type d"), SHORT)
+}
+
+/// Brick directories of clones and snapshots.
+pub fn clone_directories() -> CommandLine {
+    CommandLine::new("find /run/gluster/snaps -mindepth 3 -maxdepth 3 -type d", SHORT)
 }
 
 /// Thin pool and logical volume in one command.
@@ -51,6 +100,20 @@ fn create_volume(options: &NodeOptions, brick: &BrickSpec) -> String {
         brick.size.0,
         quote::word(&brick.logical_volume),
     )
+}
+
+/// Makes the file system.
+pub fn format(options: &NodeOptions, brick: &BrickSpec) -> CommandLine {
+    let (format, device) = (format_options(options, brick.format), device_node(brick));
+    CommandLine::new(format!("mkfs.xfs {format} -n size=8192 {}", quote::word(&device)), LONG)
+}
+
+/// Makes the file system of an arbiter brick that mkfs.xfs finds too small; none for other bricks. Arbiter bricks
+/// start at 16 MiB, and an xfsprogs that knows the limit of 300 MiB knows this option too.
+pub fn format_small(options: &NodeOptions, brick: &BrickSpec) -> Option<CommandLine> {
+    let (format, device) = (format_options(options, brick.format), device_node(brick));
+    let line = format!("mkfs.xfs --unsupported {format} -n size=8192 {}", quote::word(&device));
+    (brick.format == BrickFormat::Arbiter).then(|| CommandLine::new(line, LONG))
 }
 
 fn format_options(options: &NodeOptions, format: BrickFormat) -> String {

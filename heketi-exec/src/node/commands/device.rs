@@ -76,3 +76,22 @@ pub fn remove_physical_volume(options: &NodeOptions, path: &str) -> CommandLine 
 pub fn remove_mount_directory(volume_group: &str) -> CommandLine {
     CommandLine::new(format!("rmdir {}", quote::word(&format!("{MOUNT_ROOT}/{volume_group}"))), SHORT)
 }
+
+/// A report of LVM in a form that does not depend on its configuration.
+fn report(options: &NodeOptions, command: &str, fields: &str) -> CommandLine {
+    lvm(options, &format!("{command} --reportformat json --units k --nosuffix -o {fields}"))
+}
+
+/// All physical volumes, volume groups and logical volumes of the node, without LVM's hidden ones.
+pub fn reports(options: &NodeOptions) -> [CommandLine; 3] {
+    [
+        report(options, "pvs", "pv_name,pv_uuid,vg_name"),
+        report(options, "vgs", "vg_name,vg_size,vg_free,vg_extent_size"),
+        report(options, "lvs", "vg_name,lv_name,pool_lv,lv_attr,lv_size,lv_metadata_size"),
+    ]
+}
+
+/// A report with the columns LVM chooses. Its values are read by people: units stay.
+pub fn whole_report(options: &NodeOptions, command: &str) -> CommandLine {
+    lvm(options, &format!("{command} --reportformat json --units k"))
+}

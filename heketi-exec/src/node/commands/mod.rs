@@ -1,8 +1,10 @@
 //! Command lines: pure functions from typed arguments to the texts of heketi v10.
 
+pub mod block;
 pub mod brick;
 pub mod device;
 pub mod gluster;
+pub mod snapshot;
 
 use std::time::Duration;
 
@@ -55,6 +57,8 @@ pub fn class(line: &CommandLine) -> String {
         "udevadm".to_owned()
     } else if let Some(("gluster", rest)) = words.split_first().map(|(first, rest)| (*first, rest)) {
         format!("gluster {}", options_left_out(rest, 2))
+    } else if let Some(("gluster-block", rest)) = words.split_first().map(|(first, rest)| (*first, rest)) {
+        format!("gluster-block {}", options_left_out(rest, 1))
     } else {
         words.first().copied().unwrap_or_default().to_owned()
     }

@@ -1,6 +1,8 @@
 //! `gluster … --xml`, as versions 3.12 to 11 print it.
 
-use heketi_core::operation::{GlusterBrick, GlusterVolume, Peer};
+use heketi_core::api::{ExaminedBrick, ExaminedBricks, ExaminedOption, ExaminedOptions, ExaminedVolume};
+use heketi_core::model::Durability;
+use heketi_core::operation::{BrickHeal, GlusterBrick, GlusterVolume, Peer};
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
@@ -16,6 +18,8 @@ const MAX_DEPTH: usize = 32;
 #[derive(Debug, Default)]
 struct Element {
     name: String,
+    /// Its attribute `uuid`, the only one that is not told elsewhere too.
+    uuid: String,
     text: String,
     children: Vec<Element>,
 }
@@ -34,7 +38,9 @@ impl Element {
     }
 
     fn named(start: &BytesStart<'_>) -> Self {
-        Self { name: start.local_name().as_ref().to_owned(), ..Self::default() }
+        let uuid = start.try_get_attribute("uuid").ok().flatten();
+        let uuid = uuid.map(|uuid| uuid.value.into_owned()).unwrap_or_default();
+        Self { name: start.local_name().as_ref().to_owned(), uuid, ..Self::default() }
     }
 }
 
@@ -156,7 +162,10 @@ fn peer(element: &Element) -> Peer {
             names.push(name.to_owned());
         }
     }
-    Peer { names, uuid: element.text_of("uuid").to_owned(), connected: element.text_of("connected") == "1" }
+    // A peer that is rejected, or not accepted yet, has a connection and is of no use.
+    let accepted = matches!(element.text_of("state"), "" | "3");
+    let connected = element.text_of("connected") == "1" && accepted;
+    Peer { names, uuid: element.text_of("uuid").to_owned(), connected }
 }
 
 /// `volume info --xml`, for one volume or all. No volume at all is an empty list, also where a version
@@ -165,9 +174,21 @@ fn peer(element: &Element) -> Peer {
 /// # Errors
 /// [`ParseError`] when the text holds no whole answer.
 pub fn volumes(text: &str) -> Result<Reply<Vec<GlusterVolume>>, ParseError> {
+    each_volume(text, volume)
+}
+
+/// The same with everything it tells.
+///
+/// # Errors
+/// [`ParseError`] when the text holds no whole answer.
+pub fn volume_details(text: &str) -> Result<Reply<Vec<ExaminedVolume>>, ParseError> {
+    each_volume(text, volume_detail)
+}
+
+fn each_volume<T>(text: &str, read: impl Fn(&Element) -> T) -> Result<Reply<Vec<T>>, ParseError> {
     let reply = reply(text, |root| {
         let list = root.child("volInfo").and_then(|info| info.child("volumes"));
-        list.into_iter().flat_map(|list| list.all("volume")).map(volume).collect()
+        list.into_iter().flat_map(|list| list.all("volume")).map(read).collect()
     })?;
     Ok(match reply {
         Reply::Refused(message) if message.to_ascii_lowercase().contains("no volumes present") => {
@@ -188,7 +209,78 @@ fn volume(element: &Element) -> GlusterVolume {
         options: options
             .map(|option| (option.text_of("name").to_owned(), option.text_of("value").to_owned()))
             .collect(),
+        durability: durability(element),
     }
+}
+
+fn volume_detail(element: &Element) -> ExaminedVolume {
+    let text = |name| element.text_of(name).to_owned();
+    let number = |name| element.text_of(name).parse().unwrap_or(0);
+    let bricks = element.child("bricks").into_iter().flat_map(|list| list.all("brick"));
+    let options = element.child("options").into_iter().flat_map(|list| list.all("option"));
+    let brick = |element: &Element| ExaminedBrick {
+        uuid: element.uuid.clone(),
+        name: brick(element).map(|brick| brick.to_string()).unwrap_or_default(),
+        host_uuid: element.text_of("hostUuid").to_owned(),
+        is_arbiter: element.text_of("isArbiter").parse().unwrap_or(0),
+    };
+    let option = |element: &Element| ExaminedOption {
+        name: element.text_of("name").to_owned(),
+        value: element.text_of("value").to_owned(),
+    };
+    ExaminedVolume {
+        xml_name: "volume".into(),
+        name: text("name"),
+        id: text("id"),
+        status: number("status"),
+        status_text: text("statusStr"),
+        brick_count: number("brickCount"),
+        dist_count: number("distCount"),
+        stripe_count: number("stripeCount"),
+        replica_count: number("replicaCount"),
+        arbiter_count: number("arbiterCount"),
+        disperse_count: number("disperseCount"),
+        redundancy_count: number("redundancyCount"),
+        kind: number("type"),
+        kind_text: text("typeStr"),
+        transport: number("transport"),
+        bricks: ExaminedBricks { xml_name: "bricks".into(), list: bricks.map(brick).collect() },
+        option_count: number("optCount"),
+        options: ExaminedOptions { xml_name: "options".into(), list: options.map(option).collect() },
+    }
+}
+
+/// `volume heal V info --xml`: every brick gluster lists, those that do not answer among them. Old versions call
+/// such a brick `information not available`, newer ones by its name.
+///
+/// # Errors
+/// [`ParseError`] when the text holds no whole answer.
+pub fn heal_info(text: &str) -> Result<Reply<Vec<BrickHeal>>, ParseError> {
+    reply(text, |root| {
+        let list = root.child("healInfo").and_then(|info| info.child("bricks"));
+        list.into_iter().flat_map(|list| list.all("brick")).map(brick_heal).collect()
+    })
+}
+
+fn brick_heal(element: &Element) -> BrickHeal {
+    let entries = element.text_of("numberOfEntries").parse().ok();
+    let connected = match element.text_of("status") {
+        // Versions without a status print a number only for bricks that answer.
+        "" => entries.is_some(),
+        status => status == "Connected",
+    };
+    BrickHeal { brick: brick(element), connected, entries }
+}
+
+/// How bricks form sets; none for an answer without the counts.
+fn durability(element: &Element) -> Option<Durability> {
+    let count = |name| element.text_of(name).parse::<u32>().ok();
+    let (replica, disperse) = (count("replicaCount")?, count("disperseCount").unwrap_or(0));
+    Some(match (disperse, count("redundancyCount").unwrap_or(0)) {
+        (0, _) if replica > 1 => Durability::Replicate { replica },
+        (0, _) => Durability::None,
+        (all, redundancy) => Durability::Disperse { data: all.checked_sub(redundancy)?, redundancy },
+    })
 }
 
 /// A brick's name is in a child, and in old versions only in the text beside it.

@@ -1,5 +1,9 @@
 //! LVM reports, and udev's names of a disk.
 
+use std::collections::BTreeMap;
+
+use heketi_core::api::LvmRow;
+use heketi_core::operation::{NodeLogicalVolume, NodeVolumeGroup};
 use heketi_core::units::Kib;
 use serde::Deserialize;
 
@@ -132,4 +136,115 @@ pub fn links(text: &str, device: &str) -> Vec<String> {
         paths.push(device.to_owned());
     }
     paths
+}
+
+/// A volume group in the report of all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+struct GroupRow {
+    #[serde(default)]
+    vg_name: String,
+    #[serde(default)]
+    vg_size: String,
+    #[serde(default)]
+    vg_free: String,
+    #[serde(default)]
+    vg_extent_size: String,
+}
+
+/// A logical volume in the report of all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+struct VolumeRow {
+    #[serde(default)]
+    vg_name: String,
+    #[serde(default)]
+    lv_name: String,
+    #[serde(default)]
+    pool_lv: String,
+    #[serde(default)]
+    lv_attr: String,
+    #[serde(default)]
+    lv_size: String,
+    #[serde(default)]
+    lv_metadata_size: String,
+}
+
+#[derive(Deserialize)]
+struct AllReports {
+    #[serde(default)]
+    report: Vec<AllReport>,
+}
+
+#[derive(Deserialize)]
+struct AllReport {
+    #[serde(default)]
+    vg: Vec<GroupRow>,
+    #[serde(default)]
+    lv: Vec<VolumeRow>,
+}
+
+/// A size in KiB as LVM prints it (`4096.00`, with or without a unit); absent for rows it does not apply to.
+fn kib(command: &'static str, text: &str) -> Result<Kib, ParseError> {
+    let number = text.trim().trim_end_matches(['k', 'K']);
+    let whole = number.split(['.', ',']).next().unwrap_or_default();
+    if whole.is_empty() {
+        return Ok(Kib::ZERO);
+    }
+    whole.parse().map(Kib).map_err(|_| ParseError::new(command, "a size is no number", text))
+}
+
+/// `vgs --reportformat json --units k --nosuffix -o vg_name,vg_size,vg_free,vg_extent_size`.
+///
+/// # Errors
+/// [`ParseError`] when there is no report or a size is no number.
+pub fn volume_groups(text: &str) -> Result<Vec<NodeVolumeGroup>, ParseError> {
+    let reports: AllReports = json_with_noise("vgs", text)?;
+    let group = |row: GroupRow| {
+        Ok(NodeVolumeGroup {
+            total: kib("vgs", &row.vg_size)?,
+            free: kib("vgs", &row.vg_free)?,
+            extent: kib("vgs", &row.vg_extent_size)?,
+            name: row.vg_name,
+        })
+    };
+    reports.report.into_iter().flat_map(|report| report.vg).map(group).collect()
+}
+
+/// `lvs --reportformat json --units k --nosuffix -o vg_name,lv_name,pool_lv,lv_attr,lv_size,lv_metadata_size`.
+/// LVM's hidden volumes, whose names it puts in brackets, are left out.
+///
+/// # Errors
+/// [`ParseError`] when there is no report or a size is no number.
+pub fn logical_volumes(text: &str) -> Result<Vec<NodeLogicalVolume>, ParseError> {
+    let reports: AllReports = json_with_noise("lvs", text)?;
+    let volume = |row: VolumeRow| {
+        Ok(NodeLogicalVolume {
+            thin_pool: Some(row.pool_lv).filter(|pool| !pool.is_empty()),
+            is_pool: row.lv_attr.starts_with('t'),
+            size: kib("lvs", &row.lv_size)?,
+            metadata: kib("lvs", &row.lv_metadata_size)?,
+            volume_group: row.vg_name,
+            name: row.lv_name,
+        })
+    };
+    let rows = reports.report.into_iter().flat_map(|report| report.lv);
+    rows.filter(|row| !row.lv_name.starts_with('[')).map(volume).collect()
+}
+
+/// `pvs`, `vgs` or `lvs` with `--reportformat json`: the rows as they are. A value that is no text, which newer
+/// versions can print, becomes one.
+///
+/// # Errors
+/// [`ParseError`] when there is no report.
+pub fn rows(command: &'static str, text: &str) -> Result<Vec<LvmRow>, ParseError> {
+    #[derive(Deserialize)]
+    struct Raw {
+        report: Vec<BTreeMap<String, Vec<BTreeMap<String, serde_json::Value>>>>,
+    }
+    let raw: Raw = json_with_noise(command, text)?;
+    let value = |value| match value {
+        serde_json::Value::String(text) => text,
+        other => other.to_string(),
+    };
+    let row = |row: BTreeMap<String, serde_json::Value>| row.into_iter().map(|(key, it)| (key, value(it))).collect();
+    Ok(raw.report.into_iter().flat_map(BTreeMap::into_values).flatten().map(row).collect())
 }

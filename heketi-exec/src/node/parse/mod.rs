@@ -3,6 +3,7 @@
 //! All parsers take any text without panicking. They pass over what they do not know: warnings of LVM
 //! before and between its answers, fields that came with later versions, fields that are missing.
 
+pub mod gluster_block;
 pub mod gluster_xml;
 pub mod lsblk;
 pub mod lvm;

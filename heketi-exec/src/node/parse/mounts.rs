@@ -19,6 +19,26 @@ pub fn mounts(text: &str) -> Vec<Mount> {
     text.lines().filter_map(mount).collect()
 }
 
+/// Volume group and logical volume of a device: `/dev/mapper/GROUP-VOLUME`, where dashes inside the names are
+/// doubled, or `/dev/GROUP/VOLUME`. None for names that are neither.
+pub fn logical_volume(device: &str) -> Option<(String, String)> {
+    let path = device.strip_prefix("/dev/")?;
+    let Some(mapped) = path.strip_prefix("mapper/") else {
+        let (group, volume) = path.split_once('/')?;
+        return (!volume.contains('/')).then(|| (group.to_owned(), volume.to_owned()));
+    };
+    let mut dashes = mapped.match_indices('-').map(|(at, _)| at).peekable();
+    let mut single = None;
+    while let Some(at) = dashes.next() {
+        if dashes.next_if_eq(&(at + 1)).is_none() {
+            single = Some(at);
+            break;
+        }
+    }
+    let (group, volume) = mapped.split_at_checked(single?)?;
+    Some((group.replace("--", "-"), volume.get(1..)?.replace("--", "-")))
+}
+
 /// A line of fstab that mounts something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FstabLine<'a> {

@@ -1,4 +1,4 @@
-use heketi_core::operation::GlusterBrick;
+use heketi_core::operation::{BrickHeal, GlusterBrick};
 use heketi_core::units::Kib;
 use proptest::prelude::*;
 
@@ -12,6 +12,7 @@ fn feed(text: &str) {
     _ = gluster_xml::pool_list(text);
     _ = gluster_xml::volumes(text);
     _ = gluster_xml::snapshots(text);
+    _ = gluster_xml::heal_info(text);
     _ = lsblk::disk(text);
     _ = lsblk::signatures(text);
     _ = lvm::physical_volumes(text);
@@ -19,9 +20,13 @@ fn feed(text: &str) {
     _ = lvm::volumes_and_pools(text);
     _ = lvm::names(text);
     _ = lvm::thin_count(text);
+    _ = lvm::volume_groups(text);
+    _ = lvm::logical_volumes(text);
+    _ = gluster_xml::heal_info(text);
     _ = lvm::links(text, "/dev/sda");
     _ = mounts::mounts(text);
     _ = mounts::fstab(text);
+    _ = mounts::logical_volume(text);
     _ = mounts::holders(text, 10);
 }
 
@@ -55,6 +60,7 @@ fn deep_nesting_is_an_error_not_a_stack_overflow() {
 
 const POOL_10: &str = include_str!("fixtures/pool_list_gluster10.xml");
 const VOLUME_10: &str = include_str!("fixtures/volume_info_gluster10.xml");
+const CLONE_10: &str = include_str!("fixtures/volume_info_clone_gluster10.xml");
 const BRICK_MOUNTED: &str = include_str!("fixtures/lsblk_mounted_brick.json");
 
 fn done<T: std::fmt::Debug>(reply: Result<Reply<T>, ParseError>) -> T {
@@ -92,7 +98,7 @@ fn reads_volumes_of_gluster_10() {
     let [volume] = volumes.as_slice() else { panic!("{volumes:?}") };
     assert_eq!((volume.name.as_str(), volume.started), ("vfix", false));
     assert_eq!(volume.uuid, "822f7b0c-1c3d-4bf6-93d9-4b46ced91d5d");
-    assert_eq!(volume.bricks, [brick("10.77.0.11", "/root/fixb1"), brick("10.77.0.12", "/root/fixb1")]);
+    assert_eq!(volume.bricks, [brick("10.77.0.11", "/srv/fixb1"), brick("10.77.0.12", "/srv/fixb1")]);
     assert_eq!(volume.options[0], ("user.x".to_owned(), "hello  <w> & \"q\"".to_owned()));
     assert_eq!(volume.options.len(), 5);
 }
@@ -149,6 +155,39 @@ fn a_refusal_is_told_by_the_answer_not_by_the_exit_status() {
     {
         assert!(gluster_xml::volumes(broken).is_err(), "{broken}");
     }
+}
+
+const HEAL_BRICK_DOWN: &str = include_str!("fixtures/heal_info_gluster10_brick_down.xml");
+
+#[test]
+fn reads_heal_info_of_a_volume_with_a_dead_brick() {
+    let heal = done(gluster_xml::heal_info(HEAL_BRICK_DOWN));
+    let seen: Vec<_> = heal.iter().map(|brick| (brick.connected, brick.entries)).collect();
+    assert_eq!(seen, [(true, Some(3)), (true, Some(3)), (false, None)]);
+    assert!(heal.iter().all(|brick| brick.brick.as_ref().is_some_and(|brick| brick.path.ends_with("/brick"))));
+}
+
+#[test]
+fn reads_heal_info_of_versions_that_name_no_dead_brick_and_no_status() {
+    let answer = |bricks: &str| {
+        format!("<cliOutput><healInfo><bricks>{bricks}</bricks></healInfo><opRet>0</opRet><opErrstr/></cliOutput>")
+    };
+    let text = answer(
+        "<brick hostUuid=\"4b\"><name>a:/1</name><status>Connected</status><numberOfEntries>0</numberOfEntries></brick>\
+         <brick hostUuid=\"-\"><name>information not available</name><status>Transport endpoint is not connected\
+         </status><numberOfEntries>-</numberOfEntries></brick>",
+    );
+    let expected = [
+        BrickHeal { brick: Some(brick("a", "/1")), connected: true, entries: Some(0) },
+        BrickHeal { brick: None, connected: false, entries: None },
+    ];
+    assert_eq!(done(gluster_xml::heal_info(&text)), expected);
+    let old = answer("<brick><name>a:/1</name><numberOfEntries>2</numberOfEntries></brick>");
+    let expected = [BrickHeal { brick: Some(brick("a", "/1")), connected: true, entries: Some(2) }];
+    assert_eq!(done(gluster_xml::heal_info(&old)), expected);
+    let none = "<cliOutput><healInfo><bricks/></healInfo><opRet>-1</opRet><opErrno>2</opErrno><opErrstr>Volume v does \
+        not exist</opErrstr></cliOutput>";
+    assert_eq!(gluster_xml::heal_info(none), Ok(Reply::Refused("Volume v does not exist".into())));
 }
 
 #[test]
@@ -251,4 +290,108 @@ fn names_each_process_that_holds_a_brick_once() {
         glusterfs 1262 root  214r   DIR 254,4 6 1 /a\nglusterfs 1262 root  215r   DIR 254,4 6 2 /b\nbash 7 root cwd\n";
     assert_eq!(mounts::holders(text, 2), ["sleep (1202)", "glusterfs (1262)"]);
     assert!(mounts::holders("lsof: status error on /x: No such file or directory", 5).is_empty());
+}
+
+/// Two bricks of a clone on one node: gluster numbers their mount points by their place in the volume.
+#[test]
+fn reads_a_clone_with_several_bricks_on_a_node() {
+    let volumes = done(gluster_xml::volumes(CLONE_10));
+    let [volume] = volumes.as_slice() else { panic!("{volumes:?}") };
+    assert_eq!(volume.uuid, "3220f3db-4382-4c93-bab7-1062934584ae");
+    assert_eq!(volume.bricks.len(), 9);
+    let path = "/run/gluster/snaps/3220f3db43824c93bab71062934584ae/brick4/brick";
+    assert_eq!(volume.bricks[3], brick("10.77.0.11", path));
+}
+
+#[test]
+fn snapshot_answers_are_told_apart() {
+    let refused = [
+        (include_str!("fixtures/snapshot_create_exists_gluster10.xml"), "Snapshot tmpsnap_a already exists"),
+        (include_str!("fixtures/snapshot_activate_again_gluster10.xml"), "Snapshot tmpsnap_a is already activated."),
+        (include_str!("fixtures/snapshot_clone_exists_gluster10.xml"), "Volume with name:vol_clone already exists"),
+        (include_str!("fixtures/snapshot_clone_nosnap_gluster10.xml"), "Failed to find :tmpsnap_none snap"),
+        (
+            include_str!("fixtures/snapshot_deactivate_again_gluster10.xml"),
+            "Snapshot tmpsnap_a is already deactivated.",
+        ),
+        (include_str!("fixtures/snapshot_delete_again_gluster10.xml"), "Snapshot (tmpsnap_a) does not exist"),
+    ];
+    for (text, words) in refused {
+        assert_eq!(gluster_xml::status(text), Ok(Reply::Refused(words.into())));
+    }
+    for text in [
+        include_str!("fixtures/snapshot_create_gluster10.xml"),
+        include_str!("fixtures/snapshot_activate_gluster10.xml"),
+        include_str!("fixtures/snapshot_clone_gluster10.xml"),
+        include_str!("fixtures/snapshot_deactivate_gluster10.xml"),
+        include_str!("fixtures/snapshot_delete_gluster10.xml"),
+    ] {
+        assert_eq!(gluster_xml::status(text), Ok(Reply::Done(())));
+    }
+}
+
+#[test]
+fn device_names_lead_to_logical_volumes() {
+    let of = |device| mounts::logical_volume(device);
+    let names = |group: &str, volume: &str| Some((group.to_owned(), volume.to_owned()));
+    assert_eq!(of("/dev/mapper/vg_a-brick_b"), names("vg_a", "brick_b"));
+    assert_eq!(of("/dev/mapper/v--g-l----v"), names("v-g", "l--v"));
+    assert_eq!(of("/dev/mapper/v--g--l-v"), names("v-g-l", "v"));
+    assert_eq!(of("/dev/vg_a/brick_b"), names("vg_a", "brick_b"));
+    for other in ["/dev/sda1", "/dev/mapper/luks", "/dev/mapper/a--b", "tmpfs", "", "/dev/disk/by-id/x"] {
+        assert_eq!(of(other), None, "{other}");
+    }
+}
+
+const LVS_ALL: &str = include_str!("fixtures/lvs_all.json");
+
+#[test]
+fn reads_all_logical_volumes_but_the_hidden_ones() {
+    let volumes = lvm::logical_volumes(LVS_ALL).unwrap();
+    let names: Vec<_> = volumes.iter().map(|it| (it.name.as_str(), it.is_pool, it.size, it.metadata)).collect();
+    let id = "0cc175b9c0f1b6a831c399e269772661";
+    assert_eq!(
+        names,
+        [
+            (format!("brick_{id}").as_str(), false, Kib(524_288), Kib(0)),
+            ("f166d432d7df47a4b90e90552c7e7829_0", false, Kib(524_288), Kib(0)),
+            (format!("tp_{id}").as_str(), true, Kib(1_048_576), Kib(8192)),
+            ("home", false, Kib(1_048_576), Kib(0)),
+        ]
+    );
+    assert_eq!(volumes[1].thin_pool, Some(format!("tp_{id}")));
+    assert_eq!((volumes[3].volume_group.as_str(), &volumes[3].thin_pool), ("data", &None));
+    for broken in ["", "{", &LVS_ALL.replace("1048576.00", "much")] {
+        assert!(lvm::logical_volumes(broken).is_err(), "{broken}");
+    }
+}
+
+#[test]
+fn reads_all_volume_groups() {
+    let text = r#"  {"report":[{"vg":[{"vg_name":"vg_1","vg_size":"52297728.00","vg_free":"50188288.00k","vg_extent_size":"4096.00"}]}]}"#;
+    let groups = lvm::volume_groups(text).unwrap();
+    let [group] = groups.as_slice() else { panic!("{groups:?}") };
+    assert_eq!((group.total, group.free, group.extent), (Kib(52_297_728), Kib(50_188_288), Kib(4096)));
+}
+
+#[test]
+fn the_counts_of_a_volume_tell_its_durability() {
+    use heketi_core::model::Durability;
+    let volume = |counts: &str| {
+        format!(
+            "<cliOutput><opRet>0</opRet><volInfo><volumes><volume><name>v</name>{counts}</volume></volumes></volInfo></cliOutput>"
+        )
+    };
+    for (counts, expected) in [
+        ("", None),
+        ("<replicaCount>1</replicaCount><disperseCount>0</disperseCount>", Some(Durability::None)),
+        ("<replicaCount>3</replicaCount><arbiterCount>1</arbiterCount>", Some(Durability::Replicate { replica: 3 })),
+        (
+            "<replicaCount>1</replicaCount><disperseCount>6</disperseCount><redundancyCount>2</redundancyCount>",
+            Some(Durability::Disperse { data: 4, redundancy: 2 }),
+        ),
+    ] {
+        assert_eq!(done(gluster_xml::volumes(&volume(counts)))[0].durability, expected, "{counts}");
+    }
+    assert_eq!(done(gluster_xml::volumes(VOLUME_10))[0].durability, Some(Durability::None));
 }

@@ -15,9 +15,17 @@ pub(super) async fn create(session: &mut Session<'_>, brick: &BrickSpec, redo: b
             brick.volume_group, brick.thin_pool
         )));
     }
-    session.act(lines::create(session.options, brick), |_, _, _| Verdict::Fail).await?;
+    let (format, format_small) = (lines::format(session.options, brick), lines::format_small(session.options, brick));
+    let judge = |line: &CommandLine, result: &LineResult, _| match &format_small {
+        Some(small) if *line == format && says(result, TOO_SMALL) => Verdict::Instead(small.clone()),
+        _ => Verdict::Fail,
+    };
+    session.act(lines::create(session.options, brick), judge).await?;
     Ok(Observation::Done)
 }
+
+/// What mkfs.xfs of xfsprogs 5.19 and later says about file systems under 300 MiB.
+const TOO_SMALL: &[&str] = &["must be larger than 300mb", "log size must be at least"];
 
 pub(super) async fn destroy(session: &mut Session<'_>, brick: &BrickSpec) -> StepOutcome {
     remove(session, brick).await.map(|pool_removed| Observation::BrickDestroyed { pool_removed })
@@ -29,8 +37,8 @@ struct Remains {
     mounted: usize,
     /// Patterns that remove its lines from fstab.
     fstab_patterns: Vec<String>,
-    /// Its logical volume exists.
-    volume: bool,
+    /// Its logical volume, if that exists.
+    volume: Option<String>,
     /// Its thin pool exists.
     pool: bool,
 }
@@ -46,11 +54,11 @@ async fn remove(session: &mut Session<'_>, brick: &BrickSpec) -> Result<bool, St
 
     let mut batch = vec![lines::unmount(&brick.mount_point); remains.mounted];
     batch.extend(remains.fstab_patterns.iter().map(|pattern| lines::remove_from_fstab(options, pattern)));
-    if remains.volume {
-        batch.push(lines::remove_volume(options, group, &brick.logical_volume));
+    if let Some(volume) = &remains.volume {
+        batch.push(lines::remove_volume(options, group, volume));
     }
     if !remains.pool {
-        batch.push(lines::remove_mount_point(&brick.mount_point));
+        batch.extend(remove_directories(brick));
         act(session, brick, batch).await?;
         return Ok(true);
     }
@@ -73,9 +81,22 @@ async fn remove(session: &mut Session<'_>, brick: &BrickSpec) -> Result<bool, St
     if count == 0 {
         batch.push(lines::remove_volume(options, group, pool));
     }
-    batch.push(lines::remove_mount_point(&brick.mount_point));
+    batch.extend(remove_directories(brick));
     act(session, brick, batch).await?;
     Ok(count == 0)
+}
+
+/// The mount point, and for a brick that glusterd mounted also the directory above, which holds those of all the
+/// volume's bricks on the node: glusterd leaves both.
+fn remove_directories(brick: &BrickSpec) -> Vec<CommandLine> {
+    let above = directory_of_volume(&brick.mount_point);
+    [Some(brick.mount_point.as_str()), above].into_iter().flatten().map(lines::remove_mount_point).collect()
+}
+
+fn directory_of_volume(mount_point: &str) -> Option<&str> {
+    let (above, _) = mount_point.rsplit_once('/')?;
+    let name = real_path(above).strip_prefix("/run/gluster/snaps/")?;
+    (!name.is_empty() && !name.contains('/')).then_some(above)
 }
 
 async fn inspect(session: &mut Session<'_>, brick: &BrickSpec) -> Result<Remains, StepFailure> {
@@ -91,10 +112,14 @@ async fn inspect(session: &mut Session<'_>, brick: &BrickSpec) -> Result<Remains
     if !mounted.success() {
         return Err(session.failed_line(&mount, &mounted));
     }
-    let mounted = mounts::mounts(&mounted.stdout)
-        .iter()
-        .filter(|mount| real_path(&mount.mount_point) == real_path(&brick.mount_point))
-        .count();
+    let mut mounted = mounts::mounts(&mounted.stdout);
+    mounted.retain(|mount| real_path(&mount.mount_point) == real_path(&brick.mount_point));
+    // glusterd names the volumes it makes; heketi v10 guessed those names, and not always rightly.
+    let by_gluster = mounted.last().filter(|_| is_mounted_by_gluster(&brick.mount_point));
+    let volume = match by_gluster.and_then(|mount| mounts::logical_volume(&mount.device)) {
+        Some((group, volume)) if group == brick.volume_group => volume,
+        _ => brick.logical_volume.clone(),
+    };
 
     let listed = answers.next().ok_or_else(|| session.unanswered(&fstab))?;
     // A node without the file has no line of ours either.
@@ -113,7 +138,7 @@ async fn inspect(session: &mut Session<'_>, brick: &BrickSpec) -> Result<Remains
     }
     let found = if found.success() { lvm::volumes_and_pools(&found.stdout) } else { Vec::new() };
     let named = |name: &str| found.iter().find(|volume| volume.name == name);
-    if let Some(LogicalVolume { name, pool }) = named(&brick.logical_volume)
+    if let Some(LogicalVolume { name, pool }) = named(&volume)
         && *pool != brick.thin_pool
     {
         let pool = if pool.is_empty() { "no thin pool" } else { pool };
@@ -123,15 +148,15 @@ async fn inspect(session: &mut Session<'_>, brick: &BrickSpec) -> Result<Remains
         )));
     }
     Ok(Remains {
-        mounted,
+        mounted: mounted.len(),
         fstab_patterns,
-        volume: named(&brick.logical_volume).is_some(),
+        volume: named(&volume).map(|volume| volume.name.clone()),
         pool: named(&brick.thin_pool).is_some(),
     })
 }
 
 /// `/var/run` is a link to `/run` on today's nodes; mount listings show the latter.
-fn real_path(path: &str) -> &str {
+pub(super) fn real_path(path: &str) -> &str {
     match path.strip_prefix("/var/run/") {
         Some(_) => path.get("/var".len()..).unwrap_or(path),
         None => path,
@@ -176,6 +201,7 @@ async fn act(
     batch: Vec<CommandLine>,
 ) -> Result<Vec<LineResult>, StepFailure> {
     let (options, host) = (session.options, session.host);
+    let above = directory_of_volume(&brick.mount_point).map(lines::remove_mount_point);
     let mut is_busy = false;
     let judge = |line: &CommandLine, result: &LineResult, tries: u32| {
         let program = line.text.split(' ').next().unwrap_or_default();
@@ -184,7 +210,7 @@ async fn act(
             "rmdir" => {
                 // Files under a mount point are somebody's: they stay, and so does the directory.
                 let is_used = says(result, &["not empty"]);
-                if is_used {
+                if is_used && above.as_ref() != Some(line) {
                     warn!(host = %host.manage, command = %line.text, "left behind: {}", result.failure_text());
                 }
                 is_used || no_such_file(result)

@@ -72,7 +72,8 @@ fn describe(
 ) -> DeviceContents {
     let all = disk.all();
     let is_foreign = |kind: &&str| !kind.is_empty() && *kind != LVM_MEMBER;
-    let signature = signatures.iter().map(|found| found.kind.as_str()).chain([disk.fstype.as_str()]).find(is_foreign);
+    // Not lsblk's word for the disk itself: that is udev's memory, which can outlive a wiped signature.
+    let signature = signatures.iter().map(|found| found.kind.as_str()).find(is_foreign);
     let (pv_uuid, volume_group) = match volume {
         Some(volume) => (Some(volume.uuid), Some(volume.group).filter(|group| !group.is_empty())),
         None => (None, None),

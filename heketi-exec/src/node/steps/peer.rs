@@ -1,4 +1,6 @@
-use heketi_core::operation::{Certainty, FailureKind, Observation, Peer, StepFailure, StepOutcome};
+use heketi_core::operation::{
+    Action, Certainty, FailureKind, Observation, Peer, PeerIdentity, StepFailure, StepOutcome,
+};
 use tracing::debug;
 
 use crate::node::NodeOptions;
@@ -7,7 +9,7 @@ use crate::node::parse::gluster_xml;
 use crate::node::session::{Session, Verdict, says};
 
 /// All members of the pool, the asked host among them.
-async fn members(session: &mut Session<'_>) -> Result<Vec<Peer>, StepFailure> {
+pub(super) async fn members(session: &mut Session<'_>) -> Result<Vec<Peer>, StepFailure> {
     let line = gluster::pool_list(session.options);
     let result = session.ask(line.clone()).await?;
     let reply = session.reply(&line, &result, gluster_xml::pool_list)?;
@@ -15,8 +17,33 @@ async fn members(session: &mut Session<'_>) -> Result<Vec<Peer>, StepFailure> {
 }
 
 /// gluster's own name for the host that is asked.
-fn is_asked_host(peer: &Peer) -> bool {
+pub(super) fn is_asked_host(peer: &Peer) -> bool {
     peer.names.iter().any(|name| name == "localhost")
+}
+
+/// A node that was rebuilt, or detached by hand, knows nothing of its cluster, and what it is told stays with it:
+/// where the cluster has other nodes, one of those is asked.
+pub(super) fn refuse_loner(session: &Session<'_>, members: &[Peer]) -> Result<(), StepFailure> {
+    if !session.has_companions || members.iter().any(|peer| !is_asked_host(peer)) {
+        return Ok(());
+    }
+    let text = format!(
+        "{} is alone in its trusted pool: it was rebuilt or detached, and does not know the volumes of its cluster",
+        session.host.manage
+    );
+    Err(session.failure(FailureKind::Command, Certainty::NotStarted, text))
+}
+
+/// As [`refuse_loner`], asking the node where that is not part of the action itself.
+pub(super) async fn require_company(session: &mut Session<'_>, action: &Action) -> Result<(), StepFailure> {
+    let is_harmless = matches!(action, Action::Settle | Action::CheckGlusterd | Action::ListVolumes);
+    if session.has_companions && !is_harmless {
+        // Nothing was done yet: another host may be asked.
+        let unasked = |failure| StepFailure { certainty: Certainty::NotStarted, ..failure };
+        let members = members(session).await.map_err(unasked)?;
+        refuse_loner(session, &members)?;
+    }
+    Ok(())
 }
 
 /// Asks glusterd a harmless question: names of its unit differ between distributions.
@@ -28,6 +55,16 @@ pub(super) async fn list(session: &mut Session<'_>) -> StepOutcome {
     let mut peers = members(session).await?;
     peers.retain(|peer| !is_asked_host(peer));
     Ok(Observation::Pool(peers))
+}
+
+pub(super) async fn identity(session: &mut Session<'_>) -> StepOutcome {
+    let mut peers = members(session).await?;
+    let own = peers.iter().position(is_asked_host).map(|at| peers.remove(at));
+    let Some(own) = own else {
+        let text = format!("glusterd on {} does not list itself", session.host.manage);
+        return Err(session.failure(FailureKind::Answer, Certainty::Failed, text));
+    };
+    Ok(Observation::Identity(PeerIdentity { uuid: own.uuid, peers }))
 }
 
 pub(super) async fn probe(session: &mut Session<'_>, storage: &str) -> StepOutcome {

@@ -185,6 +185,46 @@ async fn bricks_of_clones_have_no_line_in_fstab() {
     assert!(ran.contains(&text("-f $VG/77_0")), "{ran}");
 }
 
+/// glusterd leaves all of a clone's bricks, also the directory above their mount points, which goes with the last
+/// of them on the node. heketi v10 took every clone brick for the first of its node: what is mounted tells better.
+#[tokio::test]
+async fn a_clones_brick_goes_with_its_directories_and_by_its_real_name() {
+    let clone = |recorded: &str| BrickSpec {
+        logical_volume: recorded.into(),
+        mount_point: "/run/gluster/snaps/77/brick4".into(),
+        ..brick()
+    };
+    let volumes =
+        "  77_0:tp_other\n  77_1:tp_fedcba9876543210fedcba9876543210\n  tp_fedcba9876543210fedcba9876543210:\n";
+    let mounted =
+        "/dev/mapper/vg_0123456789abcdef0123456789abcdef-77_1 on /run/gluster/snaps/77/brick4 type xfs (rw)\n";
+    const NOT_EMPTY: Answer = Fails(1, "rmdir: failed to remove '/run/gluster/snaps/77': Directory not empty");
+    for (recorded, rmdir) in [("77_1", Prints("")), ("77_0", NOT_EMPTY)] {
+        let bench = bench(&[
+            (": mount", &[Prints(mounted)]),
+            ("--separator :", &[Prints(volumes)]),
+            ("thin_count", &[Prints("1")]),
+            ("rmdir /run/gluster/snaps/77/brick4", &[Prints("")]),
+            ("rmdir /run/gluster/snaps/77", &[rmdir]),
+        ]);
+        let seen = bench.run(Action::DestroyBrick { brick: clone(recorded) }).await;
+        assert_eq!(seen, Ok(Observation::BrickDestroyed { pool_removed: false }), "{recorded}");
+        let ran = bench.ran();
+        assert!(ran.contains(&text("-f $VG/77_1")) && !ran.contains("77_0"), "{ran}");
+        let end = "|\nrmdir /run/gluster/snaps/77/brick4\nrmdir /run/gluster/snaps/77";
+        assert!(ran.ends_with(end), "{ran}");
+    }
+    // After a boot only the logical volume is left.
+    let rebooted = bench(&[
+        (": mount", &[Prints("")]),
+        ("--separator :", &[Prints(volumes)]),
+        ("rmdir", &[Fails(1, "rmdir: failed to remove 'x': No such file or directory")]),
+    ]);
+    assert!(rebooted.run(Action::DestroyBrick { brick: clone("77_1") }).await.is_ok());
+    let ran = rebooted.ran();
+    assert!(!ran.contains("umount") && ran.contains(&text("-f $VG/77_1")), "{ran}");
+}
+
 #[tokio::test]
 async fn a_short_name_does_not_take_other_lines_with_it() {
     let brick =
@@ -223,4 +263,25 @@ async fn redoing_a_brick_destroys_it_first() {
     let ran = bench.ran();
     assert!(ran.find("lvremove").unwrap() < ran.find("lvcreate").unwrap(), "{ran}");
     assert!(ran.ends_with("/brick"), "{ran}");
+}
+
+/// Arbiter bricks may be smaller than what mkfs.xfs makes of its own accord; others are never that small.
+#[tokio::test]
+async fn a_small_arbiter_brick_gets_its_file_system() {
+    const SMALL: Answer = Fails(1, "Filesystem must be larger than 300MB.\nUsage: mkfs.xfs");
+    const OTHER: Answer = Fails(1, "mkfs.xfs: /dev/x contains a mounted filesystem");
+    for (format, answers, small, made) in [
+        (BrickFormat::Arbiter, [SMALL, Prints("")], true, true),
+        (BrickFormat::Arbiter, [SMALL, SMALL], true, false),
+        (BrickFormat::Arbiter, [OTHER, Prints("")], false, false),
+        (BrickFormat::Normal, [SMALL, Prints("")], false, false),
+    ] {
+        let bench = Bench::new(&[(": mkfs.xfs", answers.as_slice())]);
+        let create = Action::CreateBrick { brick: BrickSpec { format, size: Kib(16384), ..brick() }, redo: false };
+        assert_eq!(bench.run(create).await.is_ok(), made, "{format:?} {answers:?}");
+        let ran = bench.ran();
+        let tried = text("mkfs.xfs --unsupported -i maxpct=100 -n size=8192 /dev/mapper/$VG-brick_$ID");
+        assert_eq!(ran.contains(&tried), small, "{ran}");
+        assert_eq!(ran.contains("mount -o"), made, "nothing is mounted without a file system");
+    }
 }

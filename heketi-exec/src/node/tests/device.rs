@@ -70,6 +70,13 @@ async fn a_used_disk_tells_what_holds_it() {
             (Some("Zt3"), group, None)
         );
     }
+    // What udev remembers of a disk that was wiped since is not on the disk.
+    const REMEMBERED: &str =
+        r#"{"blockdevices": [{"name": "sdc", "type": "disk", "fstype": "swap", "size": "1024", "ro": "0"}]}"#;
+    let bench = Bench::new(&[("lsblk", &[Prints(REMEMBERED)]), ("pvs", &[NO_PV])]);
+    let Ok(Observation::Contents(found)) = bench.run(inspect()).await else { panic!() };
+    assert_eq!(found.signature, None);
+
     // LVM's own filter hides the disk: whose it is cannot be known.
     let bench = Bench::new(&[("lsblk", &[Prints(DISK)]), ("wipefs", &[member]), ("pvs", &[NO_PV])]);
     let failure = bench.run(inspect()).await.unwrap_err();

@@ -18,6 +18,7 @@ fn volume(durability: Durability, sets: usize) -> GlusterVolumeSpec {
     GlusterVolumeSpec {
         name: "vol_1".into(),
         durability,
+        arbiter: false,
         sets: (0..sets).map(|set| (1..=durability.set_size()).map(|index| brick(set, index)).collect()).collect(),
         options: vec![],
     }
@@ -80,6 +81,7 @@ fn lines_that_create_a_brick_follow_the_configuration() {
     let options = NodeOptions {
         fstab: "/var/lib/heketi/fstab".into(),
         mount_options: "rw,context=\"a:b\"".into(),
+        fstab_options: "nofail,x-systemd.device-timeout=30s".into(),
         backup_lvm_metadata: true,
         lv_chunk_size: "1M".into(),
         xfs_su: 64,
@@ -99,7 +101,7 @@ fn lines_that_create_a_brick_follow_the_configuration() {
     expect(2, "mkfs.xfs -i size=512 -d su=64,sw=4 -n size=8192 /dev/mapper/$VG-brick_$ID");
     expect(
         3,
-        r#"awk "BEGIN {print \"/dev/mapper/$VG-brick_$ID /var/lib/heketi/mounts/$VG/brick_$ID xfs rw,context=\\\"a:b\\\" 1 2\" >> \"/var/lib/heketi/fstab\"}""#,
+        r#"awk "BEGIN {print \"/dev/mapper/$VG-brick_$ID /var/lib/heketi/mounts/$VG/brick_$ID xfs rw,context=\\\"a:b\\\",nofail,x-systemd.device-timeout=30s 1 2\" >> \"/var/lib/heketi/fstab\"}""#,
     );
     expect(4, r#"mount -o 'rw,context="a:b"' /dev/mapper/$VG-brick_$ID /var/lib/heketi/mounts/$VG/brick_$ID"#);
     expect(6, "chown :2345 /var/lib/heketi/mounts/$VG/brick_$ID/brick");

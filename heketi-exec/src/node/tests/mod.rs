@@ -1,10 +1,15 @@
 //! Steps against a node that answers from a script.
 
+mod audit;
+mod block;
 mod brick;
 mod device;
 mod lines;
 mod peer;
+mod rebuilt;
+mod replace;
 mod run;
+mod snapshot;
 mod volume;
 
 use std::sync::{Arc, Mutex};
@@ -147,6 +152,16 @@ fn host(name: &str) -> Host {
         storage: format!("{name}.stor"),
     }
 }
+
+/// A pool of two, as its first member lists it.
+const PAIR: (&str, &[Answer]) = (
+    "pool list",
+    &[Answer::Prints(
+        "<cliOutput><opRet>0</opRet><opErrstr/><peerStatus><peer><uuid>1</uuid><hostname>localhost</hostname>\
+         <connected>1</connected></peer><peer><uuid>2</uuid><hostname>n2</hostname><connected>1</connected></peer>\
+         </peerStatus></cliOutput>",
+    )],
+);
 
 const VG: &str = "vg_0123456789abcdef0123456789abcdef";
 const ID: &str = "fedcba9876543210fedcba9876543210";

@@ -59,11 +59,21 @@ async fn the_nodes_words_come_first_then_command_and_node() {
 #[tokio::test]
 async fn another_host_is_asked_only_after_one_that_did_nothing() {
     let start = || Action::StartVolume { name: "v".into() };
-    let bench = Bench::new(&[("n1: ", &[Away]), ("n2: ", &[BreaksBefore])]);
+    let bench = Bench::new(&[("n1: ", &[Away]), PAIR, ("n2: ", &[BreaksBefore])]);
     assert_eq!(bench.run_on(&["n1", "n2", "n3"], start()).await, Ok(Observation::Done));
+    // A member that left the pool would answer for itself alone.
+    let alone = "<cliOutput><opRet>0</opRet><peerStatus><peer><uuid>1</uuid><hostname>localhost</hostname>\
+                 <connected>1</connected></peer></peerStatus></cliOutput>";
+    let bench = Bench::new(&[("n1: gluster --mode=script --timeout=600 pool list", &[Prints(alone)]), PAIR]);
+    assert_eq!(bench.run_on(&["n1", "n2"], start()).await, Ok(Observation::Done));
+    assert_eq!(bench.ran().matches("volume start").count(), 1);
+    let bench = Bench::new(&[("pool list", &[Prints(alone)])]);
+    let failure = bench.run_on(&["n1", "n2"], start()).await.unwrap_err();
+    assert!(failure.text.contains("n1 is alone in its trusted pool"), "{}", failure.text);
+    assert!(!bench.ran().contains("volume start"));
 
     for (answer, certainty) in [(Fails(1, "no"), Certainty::Failed), (Breaks, Certainty::Unknown)] {
-        let bench = Bench::new(&[("n1: ", &[Away]), ("n2: ", &[answer])]);
+        let bench = Bench::new(&[("n1: ", &[Away]), PAIR, ("n2: ", &[answer])]);
         let failure = bench.run_on(&["n1", "n2", "n3"], start()).await.unwrap_err();
         assert_eq!((failure.host.as_str(), failure.certainty), ("n2", certainty));
         assert!(!failure.text.contains("n1"), "{}", failure.text);
@@ -84,6 +94,7 @@ async fn gluster_lines_wait_for_locks_and_go_on_where_they_stood() {
     let volume = GlusterVolumeSpec {
         name: "v".into(),
         durability: heketi_core::model::Durability::None,
+        arbiter: false,
         sets: vec![vec![GlusterBrick { host: "a".into(), path: "/b".into() }]],
         options: vec!["k v".into()],
     };
@@ -110,6 +121,7 @@ async fn bad_arguments_reach_no_node() {
         volume: GlusterVolumeSpec {
             name: "v".into(),
             durability: heketi_core::model::Durability::None,
+            arbiter: false,
             sets: vec![vec![GlusterBrick { host: "a".into(), path: "/b".into() }]],
             options: vec![option.into()],
         },

@@ -105,7 +105,12 @@ async fn lists_volumes() {
 
 fn add(paths: &[&str]) -> Action {
     let set = |path: &&str| vec![GlusterBrick { host: "a".into(), path: (*path).to_owned() }];
-    Action::AddBricks { name: "v".into(), durability: Durability::None, sets: paths.iter().map(set).collect() }
+    Action::AddBricks {
+        name: "v".into(),
+        durability: Durability::None,
+        arbiter: false,
+        sets: paths.iter().map(set).collect(),
+    }
 }
 
 #[tokio::test]

@@ -4,11 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use heketi_core::model::Secret;
+
 use super::super::RunErrorKind;
 use super::host_keys::{HostKeyStore, MemoryHostKeys};
 
 /// The environment variable with a colon-separated list of `known_hosts` files.
 pub const KNOWN_HOSTS_VARIABLE: &str = "SSH_KNOWN_HOSTS";
+
+/// The environment variable with the passphrase of the key file.
+pub const PASSPHRASE_VARIABLE: &str = "HEKETI_SSH_PASSPHRASE";
 
 /// What to do with the key a host shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,8 +45,10 @@ impl std::str::FromStr for HostKeyPolicy {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SshConfig {
-    /// The private key file, without passphrase: OpenSSH, PEM (PKCS#1, SEC1) or PKCS#8.
+    /// The private key file: OpenSSH, PEM (PKCS#1, SEC1) or PKCS#8.
     pub key_file: PathBuf,
+    /// Opens the key file. Default empty: the file is not locked.
+    pub passphrase: Secret,
     /// The user on the nodes. Default `heketi`.
     pub user: String,
     /// The port for hosts that do not name one. Default 22.
@@ -81,6 +88,7 @@ impl SshConfig {
     pub fn new(key_file: impl Into<PathBuf>) -> Self {
         Self {
             key_file: key_file.into(),
+            passphrase: Secret::default(),
             user: "heketi".to_owned(),
             port: 22,
             sudo: false,
@@ -108,10 +116,18 @@ impl SshConfig {
         }
     }
 
-    /// Does what the environment asks for: [`KNOWN_HOSTS_VARIABLE`].
+    /// Does what the environment asks for: [`KNOWN_HOSTS_VARIABLE`], [`PASSPHRASE_VARIABLE`].
     pub fn use_environment(&mut self) {
         if let Some(list) = std::env::var_os(KNOWN_HOSTS_VARIABLE) {
             self.use_known_hosts_list(&list.to_string_lossy());
+        }
+        self.use_passphrase_variable();
+    }
+
+    /// Takes the passphrase from [`PASSPHRASE_VARIABLE`], if it is there.
+    pub fn use_passphrase_variable(&mut self) {
+        if let Ok(passphrase) = std::env::var(PASSPHRASE_VARIABLE) {
+            self.passphrase = Secret::new(passphrase);
         }
     }
 
@@ -156,9 +172,14 @@ pub enum SetupError {
     },
     /// The key has a passphrase.
     #[error(
-        "SSH private key file {} is protected with a passphrase: take the passphrase off a copy with `ssh-keygen -p -N '' -f FILE`, or use another key", .0.display()
+        "SSH private key file {} is protected with a passphrase: put it into HEKETI_SSH_PASSPHRASE, take it off a copy with `ssh-keygen -p -N '' -f FILE`, or use another key", .0.display()
     )]
     KeyFileEncrypted(PathBuf),
+    /// The passphrase does not open the key.
+    #[error(
+        "the passphrase in HEKETI_SSH_PASSPHRASE does not open SSH private key file {}: try it with `ssh-keygen -yf FILE`", .0.display()
+    )]
+    WrongPassphrase(PathBuf),
     /// It is the public half.
     #[error("{} is a public key: name the private key file, which mostly has the same name without .pub", .0.display())]
     KeyFilePublic(PathBuf),
@@ -190,6 +211,7 @@ impl SetupError {
             Self::KeyFileMissing(_)
             | Self::KeyFileUnreadable { .. }
             | Self::KeyFileEncrypted(_)
+            | Self::WrongPassphrase(_)
             | Self::KeyFilePublic(_)
             | Self::KeyFileInvalid(_) => RunErrorKind::BadKeyFile,
             Self::KnownHostsUnreadable { .. } => RunErrorKind::UnknownHostKey,

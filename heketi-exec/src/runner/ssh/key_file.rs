@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
+use heketi_core::model::Secret;
 use russh::keys::{Algorithm, Error, PrivateKey, decode_secret_key};
 
 use super::config::SetupError;
@@ -14,7 +15,7 @@ const SIZE_LIMIT: u64 = 1024 * 1024;
 ///
 /// # Errors
 /// The variants of [`SetupError`] that speak of key files.
-pub(super) fn read(file: &Path) -> Result<PrivateKey, SetupError> {
+pub(super) fn read(file: &Path, passphrase: &Secret) -> Result<PrivateKey, SetupError> {
     let unreadable = |reason: std::io::Error| match reason.kind() {
         ErrorKind::NotFound => SetupError::KeyFileMissing(file.to_owned()),
         _ => SetupError::KeyFileUnreadable { file: file.to_owned(), reason },
@@ -26,23 +27,31 @@ pub(super) fn read(file: &Path) -> Result<PrivateKey, SetupError> {
     warn_if_open(file, &about);
     let bytes = std::fs::read(file).map_err(unreadable)?;
     let text = String::from_utf8(bytes).map_err(|_| SetupError::KeyFileInvalid(file.to_owned()))?;
-    decode(file, &text)
+    decode(file, &text, passphrase)
 }
 
-fn decode(file: &Path, text: &str) -> Result<PrivateKey, SetupError> {
+fn decode(file: &Path, text: &str, passphrase: &Secret) -> Result<PrivateKey, SetupError> {
+    let given = Some(passphrase.expose()).filter(|text| !text.is_empty());
+    let locked = || match given {
+        None => SetupError::KeyFileEncrypted(file.to_owned()),
+        Some(_) => SetupError::WrongPassphrase(file.to_owned()),
+    };
     // PEM says it in a header (`Proc-Type: 4,ENCRYPTED`) or in its first line.
-    if text.lines().any(|line| line.contains("ENCRYPTED")) {
-        return Err(SetupError::KeyFileEncrypted(file.to_owned()));
+    let says_so = text.lines().any(|line| line.contains("ENCRYPTED"));
+    if says_so && given.is_none() {
+        return Err(locked());
     }
     let is_public = |line: &str| line.starts_with("ssh-") || line.starts_with("ecdsa-sha2-");
     if text.lines().next().is_some_and(is_public) || text.contains("BEGIN SSH2 PUBLIC KEY") {
         return Err(SetupError::KeyFilePublic(file.to_owned()));
     }
     let text = text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
-    match decode_secret_key(&text, None) {
-        Ok(key) if key.is_encrypted() => Err(SetupError::KeyFileEncrypted(file.to_owned())),
+    // Only then does an error tell that the passphrase is wrong, and not the file.
+    let is_locked = says_so || matches!(decode_secret_key(&text, None), Err(Error::KeyIsEncrypted));
+    match decode_secret_key(&text, given) {
+        Ok(key) if key.is_encrypted() => Err(locked()),
         Ok(key) if is_supported(&key.algorithm()) => Ok(key),
-        Err(Error::KeyIsEncrypted) => Err(SetupError::KeyFileEncrypted(file.to_owned())),
+        Err(_) if is_locked => Err(locked()),
         _ => Err(SetupError::KeyFileInvalid(file.to_owned())),
     }
 }
@@ -75,7 +84,12 @@ mod tests {
     use russh::keys::ssh_key::LineEnding;
     use russh::keys::{EcdsaCurve, encode_pkcs8_pem, encode_pkcs8_pem_encrypted};
 
+    use super::read as read_file;
     use super::*;
+
+    fn read(file: &Path) -> Result<PrivateKey, SetupError> {
+        read_file(file, &Secret::default())
+    }
 
     /// A file with this text, and the directory it lives in.
     fn file_with(text: impl AsRef<[u8]>) -> (tempfile::TempDir, PathBuf) {
@@ -156,7 +170,14 @@ mod tests {
             assert!(matches!(error, SetupError::KeyFileEncrypted(_)), "{error}");
             assert!(error.to_string().contains("passphrase"));
             assert!(error.to_string().contains(file.to_str().unwrap()));
+            let opened = read_file(&file, &Secret::new("secret")).unwrap();
+            assert_eq!(opened.public_key().key_data(), key.public_key().key_data());
+            let wrong = read_file(&file, &Secret::new("sEcret")).unwrap_err();
+            assert!(matches!(wrong, SetupError::WrongPassphrase(_)), "{wrong}");
+            assert!(!wrong.to_string().contains("sEcret"));
         }
+        let (_dir, plain) = file_with(openssh(&key));
+        read_file(&plain, &Secret::new("not needed")).unwrap();
     }
 
     #[test]

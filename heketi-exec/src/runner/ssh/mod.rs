@@ -21,7 +21,7 @@ use russh::keys::PublicKey;
 use tokio::time::Instant;
 
 pub use address::Address;
-pub use config::{HostKeyPolicy, KNOWN_HOSTS_VARIABLE, SetupError, SshConfig};
+pub use config::{HostKeyPolicy, KNOWN_HOSTS_VARIABLE, PASSPHRASE_VARIABLE, SetupError, SshConfig};
 pub use host_keys::{FileHostKeys, HostKeyStore, MemoryHostKeys};
 
 use super::known_hosts::fingerprint;
@@ -61,7 +61,7 @@ impl SshRunner {
     /// [`SetupError`] when a file is missing, unreadable or not what it should be, or a setting cannot work.
     pub fn new(config: SshConfig) -> Result<Self, SetupError> {
         config.check()?;
-        let key = key_file::read(&config.key_file)?;
+        let key = key_file::read(&config.key_file, &config.passphrase)?;
         if let Err((file, reason)) = host_keys::read_known_hosts(&config.known_hosts) {
             return Err(SetupError::known_hosts(&file, reason));
         }

@@ -151,6 +151,9 @@ impl Pool {
 
     /// A place among the connections; the longest unused connection is closed to make one.
     async fn place(&self) -> Result<OwnedSemaphorePermit, DialError> {
+        if self.total.available_permits() == 0 {
+            self.close_unused(Duration::ZERO, 1).await;
+        }
         let acquire = self.total.clone().acquire_owned();
         tokio::pin!(acquire);
         loop {

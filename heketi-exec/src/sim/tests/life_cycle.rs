@@ -133,6 +133,7 @@ fn small_file_systems_are_refused() {
     let sim = cluster();
     good(&sim, "node-1", &format!("{LVM} lvcreate -qq --size 200M --name small vg_b"));
     refused(&sim, "node-1", "mkfs.xfs -i maxpct=100 -n size=8192 /dev/vg_b/small", "larger than 300MB");
+    good(&sim, "node-1", "mkfs.xfs --unsupported -i maxpct=100 -n size=8192 /dev/vg_b/small");
     good(&sim, "node-1", &format!("{LVM} lvremove -f vg_b/small"));
 }
 

@@ -1,5 +1,6 @@
 //! The simulated nodes against what real ones do.
 
+mod blocks;
 mod devices;
 mod faults;
 mod life_cycle;
@@ -105,7 +106,7 @@ fn unknown_lines_fail() {
         "wipefs /dev/sdc",
         "wipefs --all --no-act /dev/sdc",
         "lsblk /dev/sdb",
-        "systemctl stop glusterd",
+        "systemctl stop sshd",
         "/usr/bin/udevadm settle",
         "/usr/bin/udevadm info --name=/dev/sdb",
         "pgrep x",

@@ -53,11 +53,44 @@ fn peers_that_cannot_join_or_leave() {
     refused(&sim, "node-1", &format!("{G} peer probe 10.0.0.3"), "already part of another cluster");
     refused(&sim, "node-1", &format!("{G} peer detach 10.0.0.3"), "is not part of cluster");
     refused(&sim, "node-2", &format!("{G} peer detach 10.0.0.2"), "is localhost");
-    sim.set_up("node-3", false);
-    refused(&sim, "node-2", &format!("{G} peer detach 10.0.0.3"), "One of the peers is probably down");
+}
+
+/// glusterd asks for all peers but the one that leaves to be connected; that one need not hear of it.
+#[test]
+fn a_dead_peer_leaves_and_does_not_know() {
+    let sim = cluster();
+    sim.add_node("node-4", "10.0.0.4", []);
+    good(&sim, "node-1", &format!("{G} peer probe 10.0.0.4"));
+    for dead in ["node-3", "node-4"] {
+        sim.set_up(dead, false);
+    }
+    refused(&sim, "node-1", &format!("{G} peer detach 10.0.0.3"), "One of the peers is probably down");
+    sim.set_up("node-4", true);
+    good(&sim, "node-1", &format!("{G} peer detach 10.0.0.3"));
+    assert!(!good(&sim, "node-1", &format!("{G} pool list")).contains("10.0.0.3"));
     sim.set_up("node-3", true);
-    sim.set_link("node-2", "node-3", false);
-    refused(&sim, "node-2", &format!("{G} peer detach 10.0.0.3"), "One of the peers is probably down");
+    let text = good(&sim, "node-3", &format!("{G} pool list"));
+    assert_eq!(text.matches("Disconnected").count(), 3, "{text}");
+    sim.add_node("node-5", "10.0.0.5", []);
+    refused(&sim, "node-5", &format!("{G} peer probe 10.0.0.3"), "already part of another cluster");
+    // Its old pool takes it in again.
+    good(&sim, "node-1", &format!("{G} peer probe 10.0.0.3"));
+    let text = good(&sim, "node-3", &format!("{G} pool list"));
+    assert!(!text.contains("Disconnected") && text.lines().count() == 5, "{text}");
+}
+
+#[test]
+fn a_rebuilt_peer_can_be_detached() {
+    let sim = cluster();
+    for rebuilt in ["node-2", "node-3"] {
+        sim.reinstall(rebuilt, []);
+    }
+    refused(&sim, "node-1", &format!("{G} peer detach 10.0.0.2"), "One of the peers is probably down");
+    let sim = cluster();
+    sim.reinstall("node-2", []);
+    good(&sim, "node-1", &format!("{G} peer detach 10.0.0.2"));
+    assert!(!good(&sim, "node-1", &format!("{G} pool list")).contains("10.0.0.2"));
+    good(&sim, "node-1", &format!("{G} peer probe 10.0.0.2"));
 }
 
 #[test]

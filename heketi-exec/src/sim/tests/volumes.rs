@@ -40,7 +40,9 @@ fn a_volume_lives_and_its_bricks_remember_it() {
     assert!(sim.leftovers(&before).is_empty());
 
     refused(&sim, "node-1", &format!("{G} volume create w replica 3 {first}"), "is already part of a volume");
-    refused(&sim, "node-1", &format!("{G} volume create w replica 3 {first} force"), "is already part of a volume");
+    // By force gluster takes what is left of a volume that is gone, with its data.
+    good(&sim, "node-1", &format!("{G} volume create w replica 3 {first} force"));
+    good(&sim, "node-1", &format!("{G} volume delete w"));
     good(&sim, "node-1", &format!("umount {mount}"));
     refused(&sim, "node-1", &format!("rmdir {mount}/brick"), "No such file or directory");
     good(&sim, "node-1", "mkfs.xfs -f /dev/mapper/vg_b-brick_1");
@@ -200,7 +202,8 @@ fn heal_info_and_replaced_bricks() {
     assert!(text.contains("<status>Connected</status><numberOfEntries>2</numberOfEntries></brick>"), "{text}");
     sim.set_up("node-3", false);
     let text = good(&sim, "node-1", &format!("{G} volume heal v info --xml"));
-    assert!(text.contains("<brick hostUuid=\"-\"><name>information not available</name>"), "{text}");
+    let away = format!("<brick hostUuid=\"-\"><name>{old}</name><status>Transport endpoint is not connected</status>");
+    assert!(text.contains(&away), "{text}");
     refused(&sim, "node-1", &replace(old, new), "not connected");
     sim.set_up("node-3", true);
     refused(&sim, "node-1", &replace(new, old), "does not exist in volume: v");
@@ -238,14 +241,22 @@ fn snapshots_and_clones_live_in_the_same_pools() {
     assert!(good(&sim, "node-1", &format!("{G} --xml snapshot delete s")).contains("<status>Success</status>"));
 
     let clone = sim.snapshot().pools[0].volumes["c"].clone();
-    assert!(clone.bricks[1].starts_with("10.0.0.2:/run/gluster/snaps/c/brick2/"), "{clone:?}");
+    let inner = clone.uuid.replace('-', "");
+    assert_eq!(clone.bricks[1], format!("10.0.0.2:/run/gluster/snaps/{inner}/brick2/brick"));
+    assert!(clone.options.contains(&("features.quota".into(), "off".into())), "{clone:?}");
+    // glusterd brings its mounts back after a boot.
+    let running = sim.snapshot();
+    sim.reboot("node-2", "/etc/fstab");
+    assert_eq!(sim.leftovers(&running), Vec::<String>::new());
     good(&sim, "node-1", &format!("{G} volume stop c force"));
     good(&sim, "node-1", &format!("{G} volume delete c"));
     for n in 1..=3 {
         let host = format!("node-{n}");
-        good(&sim, &host, &format!("umount /var/run/gluster/snaps/c/brick{n}"));
-        let lv = format!("vg_b/{}_{}", clone.uuid.replace('-', ""), n - 1);
-        good(&sim, &host, &format!("{LVM} lvremove --autobackup=n -f {lv}"));
+        // Nothing of the bricks went with the volume.
+        good(&sim, &host, &format!("umount /var/run/gluster/snaps/{inner}/brick{n}"));
+        good(&sim, &host, &format!("{LVM} lvremove --autobackup=n -f vg_b/{inner}_0"));
+        good(&sim, &host, &format!("rmdir /run/gluster/snaps/{inner}/brick{n}"));
+        good(&sim, &host, &format!("rmdir /run/gluster/snaps/{inner}"));
     }
     assert_eq!(sim.leftovers(&before), Vec::<String>::new());
 }
@@ -273,6 +284,7 @@ fn bricks_and_volumes_of_other_origin_are_taken_in() {
     let volume = GlusterVolumeSpec {
         name: "old".into(),
         durability: Durability::None,
+        arbiter: false,
         sets: vec![vec![brick]],
         options: vec!["user.a b".into()],
     };
@@ -284,4 +296,45 @@ fn bricks_and_volumes_of_other_origin_are_taken_in() {
     assert_eq!(found.pools[0].volumes["old"].status, "Started");
     refused(&sim, "node-1", "umount /srv/old", "busy");
     assert!(sim.adopt_brick("node-1", &spec, true).is_err());
+}
+
+/// A brick whose logical volume is gone: its process ends, an empty directory takes its place, and it counts again.
+#[test]
+fn a_lost_brick_is_reset() {
+    let sim = cluster();
+    let bricks = set(&sim, "1");
+    let lost = bricks.split(' ').nth(1).unwrap();
+    let mount = "/var/lib/heketi/mounts/vg_b/brick_1";
+    good(&sim, "node-1", &format!("{G} volume create v replica 3 {bricks}"));
+    good(&sim, "node-1", &format!("{G} volume start v"));
+    sim.delete_directory("node-2", &format!("{mount}/brick"));
+    let info = || good(&sim, "node-1", &format!("{G} volume heal v info"));
+    assert_eq!(info().matches("Connected").count(), 2);
+    refused(&sim, "node-2", &format!("umount {mount}"), "target is busy");
+    for _ in 0..2 {
+        good(&sim, "node-1", &format!("{G} volume reset-brick v {lost} start"));
+    }
+    let commit = format!("{G} volume reset-brick v {lost} {lost} commit force");
+    refused(&sim, "node-1", &commit, "Failed to create brick directory");
+    good(&sim, "node-2", &format!("umount {mount}"));
+    good(&sim, "node-2", &format!("mount -o rw /dev/mapper/vg_b-brick_1 {mount}"));
+    good(&sim, "node-2", &format!("mkdir {mount}/brick"));
+    good(&sim, "node-1", &commit);
+    refused(&sim, "node-1", &commit, "must be stopped");
+    assert_eq!(info().matches("Connected").count(), 3);
+    assert!(sim.directory("node-2", &format!("{mount}/brick")).unwrap().volume_id.is_some());
+}
+
+#[test]
+fn find_looks_into_what_is_mounted_and_not_below_it() {
+    let sim = cluster();
+    brick(&sim, "node-1", "1");
+    good(&sim, "node-1", "mkdir -p /var/lib/heketi/mounts/vg_b/brick_1/brick/deep");
+    let find = "find /var/lib/heketi/mounts -mindepth 1 -maxdepth 3 -type d";
+    let root = "/var/lib/heketi/mounts/vg_b";
+    assert_eq!(good(&sim, "node-1", find), format!("{root}\n{root}/brick_1\n{root}/brick_1/brick\n"));
+    good(&sim, "node-1", &format!("umount {root}/brick_1"));
+    assert_eq!(good(&sim, "node-1", find), format!("{root}\n{root}/brick_1\n"));
+    refused(&sim, "node-2", find, "No such file or directory");
+    refused(&sim, "node-1", "find / -delete", "not understand");
 }

@@ -2,6 +2,7 @@
 
 mod brick_removal;
 mod bricks;
+mod conformance;
 mod devices;
 mod reach;
 mod settle;

@@ -34,9 +34,9 @@ fn hosts_are_reached_as_root_or_with_sudo() {
             );
             assert!(absent.host.contains("10.77.0.19"), "{absent:?}");
 
-            root(3, "mv /etc/sudoers.d/storage /root/");
+            root(3, "mv /etc/sudoers.d/storage /var/tmp/");
             let refused = nodes.fails(3, Action::DetachPeer { storage: "n1".into() }).await;
-            root(3, "mv /root/storage /etc/sudoers.d/");
+            root(3, "mv /var/tmp/storage /etc/sudoers.d/");
             assert_eq!(refused.certainty, Certainty::NotStarted, "{refused:?}");
             assert!(
                 refused.text.contains("sudo") && refused.text.contains("storage ALL=(root) NOPASSWD"),

@@ -74,7 +74,7 @@ async fn refusals(nodes: &Nodes) {
 
 async fn growth(nodes: &Nodes, first: &BrickSpec, second: &BrickSpec) {
     nodes.create_on_all(second).await;
-    let add = Action::AddBricks { name: "lab".into(), durability: REPLICATED, sets: vec![set(second)] };
+    let add = Action::AddBricks { name: "lab".into(), durability: REPLICATED, arbiter: false, sets: vec![set(second)] };
     nodes.ok(1, add.clone()).await;
     nodes.ok(1, add).await;
     assert_eq!(volumes(nodes).await[0].bricks, [set(first), set(second)].concat());
@@ -94,6 +94,7 @@ fn a_volume_comes_grows_and_goes() {
             let volume = GlusterVolumeSpec {
                 name: "lab".into(),
                 durability: REPLICATED,
+                arbiter: false,
                 sets: vec![set(&first)],
                 options: vec!["network.ping-timeout 5".into(), "user.heketi.id 1ab".into()],
             };

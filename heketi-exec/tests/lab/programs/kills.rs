@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::harness::{Lab, address};
 use super::server::Server;
 
-/// How often the server is killed.
-const KILLS: usize = 20;
+/// How often the server is killed, unless `HEKETI_LAB_KILLS` says otherwise.
+const KILLS: usize = 6;
 
 /// How long recovery may take.
 const RECOVERY: Duration = Duration::from_secs(120);
@@ -36,7 +36,9 @@ impl Moments {
     }
 }
 
-pub fn twenty_at_random_moments(lab: &Lab) {
+pub fn at_random_moments(lab: &Lab) {
+    let given = std::env::var("HEKETI_LAB_KILLS").ok().and_then(|text| text.parse().ok());
+    let kills: usize = given.unwrap_or(KILLS);
     let mut server = Server::start(lab);
     server.load(1..=3);
     let mut moments = Moments::new();
@@ -47,7 +49,7 @@ pub fn twenty_at_random_moments(lab: &Lab) {
         started.elapsed()
     });
     println!("undisturbed: {KINDS:?} {times:.1?}");
-    for kill in 0..KILLS {
+    for kill in 0..kills {
         let (kind, time) = (KINDS[kill % KINDS.len()], times[kill % KINDS.len()]);
         prepare(&server, kind);
         let after = time.mul_f64(moments.below(1000) as f64 / 1000.0);

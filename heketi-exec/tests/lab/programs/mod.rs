@@ -1,8 +1,12 @@
 //! The real server and the real command line, over SSH, on real storage.
 
+mod audit;
 mod bad_input;
+mod evacuation;
 mod harness;
 mod kills;
+mod kinds;
+mod replaced;
 mod server;
 mod stand_alone;
 mod volumes;
@@ -34,5 +38,12 @@ scenarios! {
     exact_filling: volumes::fill_to_the_last_extent;
     half_made: volumes::a_create_that_fails_half_way;
     refused_delete: volumes::a_delete_that_gluster_refuses;
-    kills: kills::twenty_at_random_moments;
+    arbiter_and_disperse: kinds::arbiter_and_disperse;
+    clone: kinds::clone_outlives_its_source;
+    device_remove: evacuation::remove_a_device_behind_the_heal_gate;
+    dead_node: evacuation::a_dead_node_is_evacuated;
+    leaked_brick: audit::a_leaked_brick_is_removed_and_a_foreign_one_stays;
+    replaced_disk: replaced::a_replaced_disk_is_rebuilt;
+    rebuilt_node: replaced::a_rebuilt_node_is_taken_back;
+    kills: kills::at_random_moments;
 }

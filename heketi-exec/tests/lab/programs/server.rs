@@ -19,6 +19,8 @@ const CLEAN_START: u64 = 1;
 pub struct Server {
     directory: tempfile::TempDir,
     child: Option<Child>,
+    /// It knows the hosts only from its file of host keys.
+    has_host_keys: bool,
 }
 
 impl Drop for Server {
@@ -47,10 +49,11 @@ impl Server {
                 "loglevel": "debug",
                 "start_time_background_cleaner": CLEAN_START,
                 "refresh_time_background_cleaner": 5,
+                "refresh_time_monitor_gluster_nodes": 15,
             },
         });
         std::fs::write(directory.path().join("heketi.json"), config.to_string()).expect("a writable directory");
-        let mut server = Self { directory, child: None };
+        let mut server = Self { directory, child: None, has_host_keys: false };
         server.restart();
         server
     }
@@ -59,7 +62,11 @@ impl Server {
     pub fn restart(&mut self) {
         let log = File::options().create(true).append(true).open(self.path("log")).expect("a writable directory");
         let config = format!("--config={}", self.path("heketi.json").display());
-        let child = program("heketi")
+        let mut command = program("heketi");
+        if self.has_host_keys {
+            command.env("SSH_KNOWN_HOSTS", self.path("known_hosts"));
+        }
+        let child = command
             .arg(config)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a file"))
@@ -72,6 +79,17 @@ impl Server {
             assert!(started.elapsed() < Duration::from_secs(30), "the server does not answer:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(100));
         }
+    }
+
+    /// Starts the server again with the host keys that the nodes have now: what an administrator does for a node
+    /// that was rebuilt.
+    pub fn restart_with_host_keys(&mut self, nodes: std::ops::RangeInclusive<usize>) {
+        self.kill();
+        let mut scan = Command::new("ssh-keyscan");
+        let keys = bounded(scan.args(["-T", "20"]).args(nodes.map(address)), LIMIT);
+        std::fs::write(self.path("known_hosts"), &keys.stdout).expect("a writable directory");
+        self.has_host_keys = true;
+        self.restart();
     }
 
     /// SIGKILL, at once.
@@ -140,7 +158,7 @@ impl Server {
         let topology = json!({ "clusters": [{ "nodes": nodes.map(node).collect::<Vec<_>>() }] });
         let file = self.path("topology.json");
         std::fs::write(&file, topology.to_string()).expect("a writable directory");
-        self.ok(&["topology", "load", "--json", file.to_str().expect("text")])
+        self.ok(&["topology", "load", "--strict", "--json", file.to_str().expect("text")])
     }
 
     /// All nodes with their devices and bricks.
@@ -173,9 +191,12 @@ impl Server {
         let id = |object: &Value| object["id"].as_str().expect("an id").to_owned();
         for node in self.nodes() {
             for device in node["devices"].as_array().expect("a list") {
+                let removed = device["state"] == "failed";
                 let device = id(device);
-                self.ok(&["device", "disable", &device]);
-                self.ok(&["device", "remove", &device]);
+                if !removed {
+                    self.ok(&["device", "disable", &device]);
+                    self.ok(&["device", "remove", &device]);
+                }
                 self.ok(&["device", "delete", &device]);
             }
             self.ok(&["node", "delete", &id(&node)]);

@@ -30,3 +30,7 @@ pub(in crate::server) async fn tags(call: Call) -> Outcome {
     let request = call.request()?;
     Ok(json(StatusCode::OK, &call.backend.node_tags(call.object()?, request).await?))
 }
+
+pub(in crate::server) async fn replace(call: Call) -> Outcome {
+    Ok(accepted(call.backend.node_replace(call.object()?).await?))
+}

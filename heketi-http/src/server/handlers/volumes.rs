@@ -1,14 +1,13 @@
-use heketi_core::api::{VolumeCreateRequest, VolumeExpandRequest};
+use heketi_core::api::{BlockRestrictionRequest, VolumeCloneRequest, VolumeCreateRequest, VolumeExpandRequest};
 use heketi_core::{Error, ErrorKind};
 use hyper::StatusCode;
 
 use super::super::reply::{Refusal, accepted, json};
-use super::{Call, Outcome};
+use super::{Call, Outcome, internal, set_up};
 
 pub(in crate::server) async fn create(call: Call) -> Outcome {
     let request = call.request::<VolumeCreateRequest>()?.check()?;
-    let job =
-        call.backend.volume_create(request).await.map_err(|e| allocation(e, "Failed to allocate new volume: "))?;
+    let job = call.backend.volume_create(request).await.map_err(|e| set_up(e, "Failed to allocate new volume: "))?;
     Ok(accepted(job))
 }
 
@@ -24,7 +23,7 @@ pub(in crate::server) async fn expand(call: Call) -> Outcome {
     let size = call.request::<VolumeExpandRequest>()?.size();
     let size = size.ok_or_else(|| Error::new(ErrorKind::Invalid, "Invalid volume size"))?;
     let job = call.backend.volume_expand(call.object()?, size).await;
-    Ok(accepted(job.map_err(|error| allocation(error, "Failed to allocate volume expansion: "))?))
+    Ok(accepted(job.map_err(|error| set_up(error, "Failed to allocate volume expansion: "))?))
 }
 
 pub(in crate::server) async fn delete(call: Call) -> Outcome {
@@ -39,14 +38,16 @@ pub(in crate::server) async fn delete(call: Call) -> Outcome {
     Ok(accepted(job))
 }
 
-/// What could not be placed is a 500 with a prefix; other errors are told as they are.
-fn allocation(error: Error, prefix: &str) -> Refusal {
-    match error.kind() {
-        ErrorKind::NotFound | ErrorKind::Invalid | ErrorKind::Busy | ErrorKind::NotServing => Refusal::of(&error),
-        _ => internal(error, prefix),
-    }
+pub(in crate::server) async fn clone(call: Call) -> Outcome {
+    let request: VolumeCloneRequest = call.request()?;
+    let id = call.object()?;
+    let job = call.backend.volume_clone(id, request).await;
+    Ok(accepted(job.map_err(|error| set_up(error, &format!("Failed clone volume {id}: ")))?))
 }
 
-fn internal(error: Error, prefix: &str) -> Refusal {
-    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.prefixed(prefix).to_string())
+pub(in crate::server) async fn block_restriction(call: Call) -> Outcome {
+    let restriction = call.request::<BlockRestrictionRequest>()?.target();
+    let restriction = restriction.ok_or_else(|| Error::new(ErrorKind::Invalid, "Invalid block restriction"))?;
+    let job = call.backend.volume_block_restriction(call.object()?, restriction).await;
+    Ok(accepted(job.map_err(|error| set_up(error, "Failed to set block restriction: "))?))
 }

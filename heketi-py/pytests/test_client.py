@@ -1,0 +1,112 @@
+"""The client against the real server."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+import heketi
+from heketi import aio
+
+from .conftest import KEY
+
+RECIPES = Path(__file__).resolve().parents[1] / "docs" / "recipes"
+
+
+def fill(client: heketi.HeketiClient, storage: str) -> str:
+    cluster = client.cluster_create({"file": True, "block": True})
+    for zone in (1, 2, 3):
+        hostnames = {"manage": [f"{storage}-{zone}"], "storage": [f"{storage}.{zone}"]}
+        node = client.node_add({"cluster": cluster["id"], "zone": zone, "hostnames": hostnames})
+        assert client.device_add({"node": node["id"], "name": "/dev/sdb"}) is True
+    return str(cluster["id"])
+
+
+def test_life_of_a_volume(client: heketi.HeketiClient) -> None:
+    assert client.hello() is True
+    cluster = fill(client, "10.1.0")
+    durability = {"type": "replicate", "replicate": {"replica": 3}}
+    volume = client.volume_create({"size": 10, "durability": durability, "clusters": [cluster]})
+    assert client.volume_expand(volume["id"], {"expand_size": 5})["size"] == 15
+    node = client.cluster_info(cluster)["nodes"][0]
+    device = client.node_info(node)["devices"][0]["id"]
+    assert client.device_state(device, {"state": "offline"}) is True
+    assert client.device_state(device, {"state": "online"}) is True
+    tags = {"change_type": heketi.TAGS_SET, "tags": {"rack": "r7"}}
+    assert client.node_set_tags(node, tags) and client.device_set_tags(device, tags)
+    assert client.device_info(device)["tags"] == {"rack": "r7"}
+    assert client.device_resync(device) is True
+    assert client.volume_delete(volume["id"]) is True
+    told = client.topology_info()
+    assert cluster in [it["id"] for it in told["clusters"]]
+    assert heketi.plan.load(told).devices()
+
+
+def test_errors_are_what_old_scripts_catch(client: heketi.HeketiClient, server: str) -> None:
+    with pytest.raises(requests.exceptions.HTTPError) as missing:
+        client.volume_info("0" * 32)
+    assert isinstance(missing.value, heketi.NotFound)
+    assert missing.value.response.status_code == 404
+    assert missing.value.response.text.strip() == "Id not found"
+    with pytest.raises(heketi.Invalid):
+        client.volume_create({"size": -1})
+    with pytest.raises(heketi.Unauthorized):
+        heketi.HeketiClient(server, "admin", "wrong").cluster_list()
+    with pytest.raises(requests.exceptions.ConnectionError):
+        heketi.HeketiClient("http://127.0.0.1:9", "admin", KEY).cluster_list()
+    with pytest.raises(heketi.NoSpace) as lack:
+        client.volume_create({"size": 10**5, "clusters": [fill(client, "10.2.0")]})
+    assert isinstance(lack.value, heketi.HTTPError) and lack.value.status == 500 and lack.value.explanation
+
+
+def test_coroutines(server: str) -> None:
+    async def work() -> None:
+        client = aio.HeketiClient(server, "admin", KEY, poll_delay=0.02)
+        assert await client.hello()
+        made = await asyncio.gather(*(client.cluster_create({"file": True}) for _ in range(5)))
+        assert await asyncio.gather(*(client.cluster_delete(it["id"]) for it in made)) == [True] * 5
+        with pytest.raises(heketi.NotFound):
+            await client.node_info("0" * 32)
+
+    asyncio.run(asyncio.wait_for(work(), 60))
+
+
+@pytest.mark.parametrize("name", ["HeketiClient", "Engine", "Events"])
+def test_twins_have_the_same_methods(name: str) -> None:
+    def methods(owner: type) -> dict[str, str]:
+        public = [(key, it) for key, it in inspect.getmembers(owner, callable) if not key.startswith("_")]
+        return {key: str(inspect.signature(it)) for key, it in public}
+
+    assert methods(getattr(heketi, name)) == methods(getattr(aio, name))
+
+
+def test_ctrl_c_interrupts_a_wait(server: str) -> None:
+    code = (
+        "import socket, heketi\n"
+        "s = socket.create_server(('127.0.0.1', 0))\n"
+        "print('ready', flush=True)\n"
+        "heketi.HeketiClient('http://127.0.0.1:%d' % s.getsockname()[1], '', '').hello()\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout and process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert "KeyboardInterrupt" in told
+
+
+@pytest.mark.parametrize("recipe", sorted(path.name for path in RECIPES.glob("*.py")))
+def test_recipes_run(recipe: str, client: heketi.HeketiClient, server: str, tmp_path: Path) -> None:
+    if recipe in ("automate.py", "migrate.py"):
+        fill(client, f"10.{len(recipe)}.9")
+    told = {"HEKETI_CLI_SERVER": server, "HEKETI_CLI_USER": "admin", "HEKETI_CLI_KEY": KEY}
+    subprocess.run([sys.executable, RECIPES / recipe], env=os.environ | told, cwd=tmp_path, check=True, timeout=120)
+    if recipe == "capacity.py":
+        assert (tmp_path / "capacity.png").read_bytes().startswith(b"\x89PNG")
