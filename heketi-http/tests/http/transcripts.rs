@@ -3,11 +3,14 @@
 //!
 //! A line `$ …` is a command line, `> …` is what it prints, `! …` what goes to stderr, `= N` its exit status when it is
 //! not 0; `\` tells that the output ends without an end of line. Ids are numbered in the order they appear: `ID3`
-//! stands for the third, in command lines too; `PART` is the first half of one, `PV-UUID` a name given by LVM. `TMP` is a directory of this run, `SERVER` the server's address.
+//! stands for the third, in command lines too; `PART` is the first half of one, `PV-UUID` a name given by LVM. `TMP` is
+//! a directory of this run, `SERVER` the server's address. A line `@ swap-disk HOST DISK` or `@ reinstall HOST` is what
+//! happens in the machine room meanwhile.
 //! `UPDATE_TRANSCRIPTS=1 cargo test transcripts` writes the files anew; look at the difference before you commit it.
 
 use std::path::Path;
 
+use heketi_exec::sim::{SimCluster, SimDisk};
 use heketi_http::cli::run_with;
 use heketi_http::demo::Demo;
 
@@ -110,6 +113,16 @@ fn marked(output: &str, mark: char) -> String {
     text
 }
 
+/// Something that happens to a node.
+fn happen(sim: &SimCluster, event: &str) {
+    let new = |disk| SimDisk::gib(disk, 500);
+    match event.split(' ').collect::<Vec<_>>()[..] {
+        ["swap-disk", host, disk] => sim.replace_disk(host, disk, new(disk)),
+        ["reinstall", host] => sim.reinstall(host, ["/dev/sdb", "/dev/sdc"].map(new)),
+        _ => panic!("@ {event}"),
+    }
+}
+
 async fn replay(name: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/transcripts/{name}.txt"));
     let expected = std::fs::read_to_string(&path).expect("a transcript");
@@ -120,6 +133,10 @@ async fn replay(name: &str) {
     let mut told = String::new();
     let url = demo.url();
     for line in expected.lines() {
+        if let Some(event) = line.strip_prefix("@ ") {
+            happen(demo.sim(), event);
+            told.push_str(&format!("{line}\n"));
+        }
         let Some(command) = line.strip_prefix("$ ") else {
             if line.is_empty() || line.starts_with('#') {
                 told.push_str(&format!("{line}\n"));
@@ -170,4 +187,4 @@ macro_rules! transcripts {
     };
 }
 
-transcripts!(blockvolumes clusters nodes_devices server topology usage volumes);
+transcripts!(blockvolumes clusters database nodes_devices replacements server topology usage volumes);
