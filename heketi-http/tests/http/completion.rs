@@ -22,7 +22,7 @@ fn offered(words: &[&str]) -> Vec<String> {
 #[test]
 fn bash_completes_commands_and_flags() {
     assert_eq!(offered(&["vol"]), ["volume"]);
-    assert_eq!(offered(&["volume", "ex"]), ["expand", "explain"]);
+    assert_eq!(offered(&["volume", "ex"]), ["explain", "expand"]);
     assert_eq!(offered(&["volume", "create", "--dura"]), ["--durability"]);
     assert_eq!(offered(&["volume", "create", "--persistent-volume-f"]), ["--persistent-volume-file"]);
     assert_eq!(offered(&["completion", "z"]), ["zsh"]);
