@@ -9,6 +9,7 @@
 //! `UPDATE_TRANSCRIPTS=1 cargo test transcripts` writes the files anew; look at the difference before you commit it.
 
 use std::path::Path;
+use std::process::Command;
 
 use heketi_exec::sim::{SimCluster, SimDisk};
 use heketi_http::cli::run_with;
@@ -166,6 +167,37 @@ async fn replay(name: &str) {
     assert_eq!(told, expected, "{name}.txt");
 }
 
+/// The full names of the commands at the ends of the tree, by its own help.
+fn commands(above: &[String]) -> Vec<String> {
+    let help = Command::new(env!("CARGO_BIN_EXE_heketi-cli")).args(above).arg("--help").output().expect("heketi-cli");
+    let help = String::from_utf8(help.stdout).expect("text");
+    let Some((_, list)) = help.split_once("Commands:\n") else { return vec![above.join(" ")] };
+    let lines = list.lines().take_while(|line| !line.is_empty());
+    let names = lines.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
+    let below = names.filter(|name| *name != "help").map(|name| [above, &[name.to_owned()]].concat());
+    below.flat_map(|words| commands(&words)).collect()
+}
+
+/// In both forms of output. A watch has no end, shells have one form, and the manual is long: they have tests of
+/// their own.
+#[test]
+fn every_command_has_a_transcript() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
+    let files = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let texts: String = files
+        .filter(|file| file.extension().is_some_and(|it| it == "txt"))
+        .map(|file| std::fs::read_to_string(file).unwrap())
+        .collect();
+    let lines: Vec<&str> = texts.lines().filter_map(|line| line.strip_prefix("$ ")).collect();
+    let all = commands(&[]);
+    assert!(all.len() > 51, "{all:?}");
+    for command in all.iter().filter(|it| !["watch", "man", "completion"].contains(&it.as_str())) {
+        let mine = || lines.iter().filter(|line| format!("{line} ").starts_with(&format!("{command} ")));
+        assert!(mine().any(|line| line.contains("--json")), "{command} --json");
+        assert!(mine().any(|line| !line.contains("--json")), "{command}");
+    }
+}
+
 macro_rules! transcripts {
     ($($name:ident)*) => {
         $(#[tokio::test]
@@ -187,4 +219,4 @@ macro_rules! transcripts {
     };
 }
 
-transcripts!(blockvolumes clusters database nodes_devices replacements server topology usage volumes);
+transcripts!(blockvolumes clusters database json nodes_devices replacements server topology usage volumes);
