@@ -277,16 +277,8 @@ fn largest_volume(
     facts: &Facts,
 ) -> LargestVolume {
     let options = if arbiter { vec!["user.heketi.arbiter true".to_owned()] } else { Vec::new() };
-    let request = CheckedVolumeCreate {
-        size: Gib(1),
-        name: None,
-        clusters: Vec::new(),
-        durability,
-        gid: 0,
-        options,
-        block: false,
-        snapshot: Snapshot { enable: factor > 1.0, factor },
-    };
+    let snapshot = Snapshot { enable: factor > 1.0, factor };
+    let request = CheckedVolumeCreate { options, snapshot, ..CheckedVolumeCreate::new(Gib(1), durability) };
     // The server's own options count, as they do for every volume.
     let options = all_options(&request, policy);
     let rule: Option<TagRule> = VolumeOptions(&options).tag_rule().ok().flatten();
