@@ -6,15 +6,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use heketi_core::api::CheckedVolumeCreate;
-use heketi_core::id::{ClusterId, DeviceId, NodeId, OperationId, SeededIds, VolumeId};
+use heketi_core::id::{BlockVolumeId, BrickId, ClusterId, DeviceId, NodeId, OperationId, SeededIds, VolumeId};
 use heketi_core::inventory::{ChangeSet, Inventory, Key, decode_record, encode_record};
 use heketi_core::model::{Durability, EntryState, HostNames, Snapshot, Tags};
 use heketi_core::operation::{
-    Action, Certainty, ClusterChoice, DeviceAdd, DeviceAddRequest, DeviceContents, DeviceDelete, DeviceReport,
-    Environment, Event, FailureKind, GlusterBrick, GlusterVolume, Next, NodeAdd, NodeAddRequest, NodeDelete,
-    Observation, OperationStatus, Peer, Planned, Step, StepFailure, StepOutcome, VolumeCreate, VolumeDelete,
-    VolumeExpand, advance, choose_cluster, choose_expansion, cluster_create, cluster_delete, device_state, mark_stale,
-    node_state,
+    Action, BlockVolumeCreate, BlockVolumeCreateRequest, BlockVolumeDelete, BlockVolumeExpand, BrickEvict, Certainty,
+    ClusterChoice, DeviceAdd, DeviceAddRequest, DeviceContents, DeviceDelete, DeviceRemove, DeviceReplace,
+    DeviceReport, DeviceResync, Environment, Event, FailureKind, GlusterBrick, GlusterVolume, Next, NodeAdd,
+    NodeAddRequest, NodeDelete, NodeRemove, NodeReplace, Observation, OperationStatus, Peer, Planned, Step,
+    StepFailure, StepOutcome, VolumeClone, VolumeCreate, VolumeDelete, VolumeExpand, Work, advance, choose_cluster,
+    choose_expansion, choose_hosting, cluster_create, cluster_delete, device_state, mark_stale, node_state,
 };
 use heketi_core::placement::{Effort, Facts, Policy};
 use heketi_core::{Error, Gib, Kib, Timestamp};
@@ -52,6 +53,38 @@ enum Happening {
         gib: u8,
     },
     Delete(u8),
+    Clone {
+        volume: u8,
+        name: Option<u8>,
+    },
+    Evict {
+        brick: u8,
+        heal_check: bool,
+    },
+    DeviceRemove {
+        device: u8,
+        heal_check: bool,
+    },
+    NodeRemove {
+        node: u8,
+        heal_check: bool,
+    },
+    DeviceReplace {
+        device: u8,
+        disk: Option<u8>,
+    },
+    NodeReplace(u8),
+    DeviceResync(u8),
+    BlockCreate {
+        gib: u8,
+        name: Option<u8>,
+        hosts: u8,
+    },
+    BlockExpand {
+        block_volume: u8,
+        gib: u8,
+    },
+    BlockDelete(u8),
     /// The stage of a running operation ends, one outcome for each step.
     Stage {
         operation: u8,
@@ -91,6 +124,7 @@ impl From<State> for EntryState {
 #[derive(Debug, Arbitrary)]
 struct Volume {
     gib: u8,
+    block: bool,
     durability: u8,
     name: Option<u8>,
     strict: bool,
@@ -168,6 +202,14 @@ impl World {
 
     fn volume(&self, n: u8) -> Option<VolumeId> {
         nth(n, self.inventory.volumes().map(|volume| volume.id))
+    }
+
+    fn brick(&self, n: u8) -> Option<BrickId> {
+        nth(n, self.inventory.bricks().map(|brick| brick.id))
+    }
+
+    fn block_volume(&self, n: u8) -> Option<BlockVolumeId> {
+        nth(n, self.inventory.block_volumes().map(|block_volume| block_volume.id))
     }
 
     /// A plan is applied and started, or refused without a trace.
@@ -249,6 +291,55 @@ impl World {
                 let planned = VolumeDelete::plan(&self.inventory, self.volume(n)?, &mut self.ids, self.now);
                 self.submit(planned);
             }
+            Happening::Clone { volume, name } => {
+                let (id, name) = (self.volume(volume)?, name.map(|name| format!("v{}", name % 4)));
+                let planned = VolumeClone::plan(&self.inventory, id, name, &self.policy, &mut self.ids, self.now);
+                self.submit(planned);
+            }
+            Happening::Evict { brick, heal_check } => {
+                let id = self.brick(brick)?;
+                let planned = BrickEvict::plan(&self.inventory, id, heal_check, &mut self.ids, self.now);
+                self.submit(planned);
+            }
+            Happening::DeviceRemove { device, heal_check } => {
+                let id = self.device(device)?;
+                let planned = DeviceRemove::plan(&self.inventory, id, heal_check, &mut self.ids, self.now);
+                self.submit(planned);
+            }
+            Happening::NodeRemove { node, heal_check } => {
+                let id = self.node(node)?;
+                let planned = NodeRemove::plan(&self.inventory, id, heal_check, &mut self.ids, self.now);
+                self.submit(planned);
+            }
+            Happening::DeviceReplace { device, disk } => {
+                let (id, path) = (self.device(device)?, disk.map(|disk| format!("/dev/sd{}", disk % 6)));
+                let planned = DeviceReplace::plan(&self.inventory, id, path, &mut self.ids, self.now);
+                self.submit(planned);
+            }
+            Happening::NodeReplace(n) => {
+                let planned = NodeReplace::plan(&self.inventory, self.node(n)?, &mut self.ids, self.now);
+                self.submit(planned);
+            }
+            Happening::DeviceResync(n) => {
+                let planned = DeviceResync::plan(&self.inventory, self.device(n)?, &mut self.ids, self.now);
+                self.submit(planned);
+            }
+            Happening::BlockCreate { gib, name, hosts } => {
+                let name = name.map(|name| format!("b{}", name % 4));
+                let (size, ha_count) = (Gib(u64::from(gib)), u32::from(hosts % 4));
+                let clusters = Vec::new();
+                self.create_block(&BlockVolumeCreateRequest { size, name, clusters, ha_count, auth: false })?;
+            }
+            Happening::BlockExpand { block_volume, gib } => {
+                let (id, size, facts) = (self.block_volume(block_volume)?, Gib(u64::from(gib)), Facts::default());
+                let planned = BlockVolumeExpand::plan(&self.inventory, id, size, &facts, &mut self.ids, self.now);
+                self.submit(planned);
+            }
+            Happening::BlockDelete(n) => {
+                let (id, facts) = (self.block_volume(n)?, Facts::default());
+                let planned = BlockVolumeDelete::plan(&self.inventory, id, &facts, &mut self.ids, self.now);
+                self.submit(planned);
+            }
             Happening::Stage { operation, outcomes } => {
                 let id = nth(operation, self.stages.keys().copied())?;
                 self.end_stage(id, &outcomes);
@@ -296,7 +387,7 @@ impl World {
             durability,
             gid: 0,
             options,
-            block: false,
+            block: wish.block,
             snapshot: Snapshot { enable: wish.factor != 0, factor: 1.0 + f32::from(wish.factor) / 16.0 },
         };
         let down = if wish.down.is_multiple_of(4) { self.node(wish.down) } else { None };
@@ -314,6 +405,16 @@ impl World {
         if let Some(planned) = planned.transpose() {
             self.submit(planned);
         }
+    }
+
+    fn create_block(&mut self, request: &BlockVolumeCreateRequest) -> Option<()> {
+        let (inventory, policy, facts) = (&self.inventory, &self.policy, Facts::default());
+        let chosen = [Effort::Quick, Effort::Exact]
+            .into_iter()
+            .find_map(|effort| choose_hosting(inventory, request, policy, &facts, effort, 0).ok().flatten())?;
+        let planned = BlockVolumeCreate::plan(inventory, request, &chosen, policy, &mut self.ids, self.now);
+        self.submit(planned.transpose()?);
+        Some(())
     }
 
     fn expand(&mut self, id: VolumeId, by: Gib) -> Option<()> {
@@ -438,9 +539,16 @@ impl World {
                 };
                 self.advance(id, Event::Outcomes(steps.iter().map(|step| Ok(good(step))).collect()));
             }
-            assert!(self.inventory.operation(id).is_none(), "never ends: {:#?}", self.inventory.operation(id));
+            let left = self.inventory.operation(id);
+            assert!(left.is_none_or(|it| waits_for_gluster(&it.work)), "never ends: {left:#?}");
         }
     }
+}
+
+/// These move bricks of volumes, and wait for a gluster that has those volumes.
+fn waits_for_gluster(work: &Work) -> bool {
+    let moves = matches!(work, Work::BrickEvict(_) | Work::DeviceRemove(_) | Work::NodeRemove(_));
+    moves || matches!(work, Work::DeviceReplace(_) | Work::NodeReplace(_))
 }
 
 fuzz_target!(|happenings: Vec<Happening>| {

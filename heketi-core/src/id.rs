@@ -49,11 +49,35 @@ pub(crate) fn mix(word: u64) -> u64 {
 pub struct ParseIdError(String);
 
 fn parse(text: &str) -> Result<[u8; 16], ParseIdError> {
-    let lowercase_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-    if text.len() != 32 || !text.bytes().all(lowercase_hex) {
-        return Err(ParseIdError(text.to_owned()));
+    let refused = || ParseIdError(text.to_owned());
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Ok(byte - b'0'),
+        b'a'..=b'f' => Ok(byte - b'a' + 10),
+        _ => Err(refused()),
+    };
+    let digits: &[u8; 32] = text.as_bytes().try_into().map_err(|_| refused())?;
+    let mut bytes = [0; 16];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        if let [high, low] = pair {
+            *byte = (digit(*high)? << 4) | digit(*low)?;
+        }
     }
-    u128::from_str_radix(text, 16).map(u128::to_be_bytes).map_err(|_| ParseIdError(text.to_owned()))
+    Ok(bytes)
+}
+
+/// Reads an id from text, wherever that lies.
+struct Text;
+
+impl de::Visitor<'_> for Text {
+    type Value = [u8; 16];
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        parse(text).map_err(E::custom)
+    }
 }
 
 /// The bytes in lower-case hexadecimal. An answer has dozens of ids: the formatter of numbers is too slow for that.
@@ -139,8 +163,7 @@ macro_rules! id_type {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-                text.parse().map_err(de::Error::custom)
+                deserializer.deserialize_str(Text).map(Self)
             }
         }
     };

@@ -334,3 +334,64 @@ fn bricks_of_unknown_place_get_gluster_s_order() {
     let found: Vec<_> = bricks(&world, "copy").iter().map(|brick| (brick.thin_pool_name(), brick.position)).collect();
     assert_eq!(found, expected);
 }
+
+/// Somebody deleted the source by hand while its clone was not over. gluster has nothing that could be waited for.
+#[test]
+fn a_clone_whose_source_is_gone_is_undone() {
+    let before = with_source();
+    let mut world = before.clone();
+    let planned = make(&mut world);
+    world.inventory.apply(&planned.changes).unwrap();
+    let snapshot_step = 1;
+    world.mishaps.faults.insert(snapshot_step, Fault::UnknownBefore);
+    let mut event = Event::Start;
+    while !world.log.last().is_some_and(|last| last.starts_with("create snapshot")) {
+        event = Event::Outcomes(world.stage(planned.operation, event).unwrap());
+    }
+    let pool = world.fake.nodes["s0"].pool;
+    world.fake.volumes.remove(&(pool, "source".into()));
+    let end = loop {
+        match world.stage(planned.operation, event) {
+            Ok(outcomes) => event = Event::Outcomes(outcomes),
+            Err(end) => break end,
+        }
+    };
+    assert_eq!(end, End::Finished, "{:#?}", world.log);
+    assert_eq!(world.records(), before.records());
+    assert!(!world.log.iter().any(|it| it.starts_with("set options") || it.starts_with("destroy")), "{:#?}", world.log);
+}
+
+/// gluster has the clone, and the source no more: the clone may be all that is left of the data.
+#[test]
+fn a_clone_that_outlives_its_source_is_not_deleted() {
+    let before = with_source();
+    let mut world = before.clone();
+    let planned = make(&mut world);
+    world.inventory.apply(&planned.changes).unwrap();
+    let mut event = Event::Start;
+    while !world.log.last().is_some_and(|last| last.starts_with("delete snapshot")) {
+        event = Event::Outcomes(world.stage(planned.operation, event).unwrap());
+    }
+    let pool = world.fake.nodes["s0"].pool;
+    world.fake.volumes.remove(&(pool, "source".into()));
+    world.restart();
+    let resume = |world: &mut World| {
+        let mut event = Event::Resume;
+        loop {
+            match world.stage(planned.operation, event) {
+                Ok(outcomes) => event = Event::Outcomes(outcomes),
+                Err(end) => return end,
+            }
+        }
+    };
+    assert_eq!(resume(&mut world), End::Suspended, "{:#?}", world.log);
+    let error = world.inventory.operation(planned.operation).unwrap().error.clone().unwrap();
+    assert!(error.contains("gluster has volume copy, but not the volume source"), "{error}");
+    assert!(world.fake.volumes.contains_key(&(pool, "copy".into())), "{:#?}", world.log);
+    // Its data is saved, and it is deleted by hand: what is left of it goes.
+    world.fake.volumes.remove(&(pool, "copy".into()));
+    assert_eq!(resume(&mut world), End::Finished, "{:#?}", world.log);
+    assert_eq!(world.records(), before.records());
+    world.fake.volumes.insert((pool, "source".into()), before.fake.volumes[&(pool, "source".into())].clone());
+    assert_eq!(world.differences(), Vec::<String>::new(), "its logical volumes went with it");
+}

@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 pub use bolt::is_bolt;
 pub use check::{Damage, DamageKind};
 pub use consistency::{CheckedRecords, ConsistencyReport};
-pub use convert::{ConvertError, Converted, Note};
+pub use convert::{ConvertError, Converted, Note, refuse};
 pub use export::ExportRefused;
 pub use records::*;
 pub use upgrade::UpgradeNote;

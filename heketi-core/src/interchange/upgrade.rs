@@ -81,7 +81,8 @@ impl V10Database {
             }
         }
         self.name_volumes_of_bricks(&mut notes);
-        for id in self.volumes.keys().cloned().collect::<Vec<_>>() {
+        let hosting = self.volumes.iter().filter(|(_, it)| it.info.block).map(|(id, _)| id.clone());
+        for id in hosting.collect::<Vec<_>>() {
             self.divide_space(&id, &mut notes);
         }
         for key in ATTRIBUTES {
@@ -96,6 +97,9 @@ impl V10Database {
     }
 
     fn name_volumes_of_bricks(&mut self, notes: &mut Vec<UpgradeNote>) {
+        if self.bricks.values().all(|brick| !brick.info.volume.is_empty()) {
+            return;
+        }
         for (id, volume) in &self.volumes {
             for key in &volume.bricks {
                 if let Some(brick) = self.bricks.get_mut(key).filter(|brick| brick.info.volume.is_empty()) {
@@ -109,7 +113,7 @@ impl V10Database {
     /// Corrects how a block hosting volume divides its size, and reserves what the file system needs.
     fn divide_space(&mut self, id: &str, notes: &mut Vec<UpgradeNote>) {
         let hosted = self.hosted(id);
-        let Some(entry) = self.volumes.get_mut(id).filter(|it| it.info.block && it.pending.id.is_empty()) else {
+        let Some(entry) = self.volumes.get_mut(id).filter(|it| it.pending.id.is_empty()) else {
             return;
         };
         let (size, info) = (entry.info.size, &mut entry.info.blockinfo);

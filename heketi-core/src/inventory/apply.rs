@@ -7,7 +7,7 @@ use super::change::{Change, ChangeSet, Key, Record};
 use super::index::Slot;
 use super::{ApplyError, Inventory, Job, KeyedRequest};
 use crate::id::{DeviceId, NodeId};
-use crate::model::{ArbiterUse, BlockVolume, Brick, Cluster, Device, EntryState, Node, Volume};
+use crate::model::{ArbiterUse, BlockVolume, Brick, Device, EntryState, Node, Volume};
 use crate::operation::Operation;
 use crate::units::Kib;
 
@@ -25,24 +25,32 @@ impl Inventory {
     /// would go, a name would be taken twice, a device would be charged more than it has, or the space of a
     /// block hosting volume would not add up.
     pub fn apply(&mut self, changes: &ChangeSet) -> Applied {
+        self.apply_each(changes.iter().cloned())
+    }
+
+    /// As [`Inventory::apply`].
+    pub(super) fn apply_each(&mut self, changes: impl Iterator<Item = Change>) -> Applied {
         let mut next = self.clone();
         let mut hosting = BTreeSet::new();
-        for change in changes.iter() {
-            next.collect_hosting(change, &mut hosting);
+        for change in changes {
+            next.collect_hosting(&change, &mut hosting);
             match change {
                 Change::Put(record) => next.put(record)?,
-                Change::Delete(key) => next.remove(*key)?,
+                Change::Delete(key) => next.remove(key)?,
             }
         }
         hosting.into_iter().try_for_each(|volume| next.check_hosting(volume))?;
+        for device in std::mem::take(&mut next.index.out_of_order) {
+            next.refresh_slot(device);
+        }
         *self = next;
         Ok(())
     }
 
-    fn put(&mut self, record: &Record) -> Applied {
+    fn put(&mut self, record: Record) -> Applied {
         match record {
             Record::Cluster(cluster) => {
-                self.clusters.insert(cluster.id, Arc::new(Cluster::clone(cluster)));
+                self.clusters.insert(cluster.id, Arc::new(cluster));
                 Ok(())
             }
             Record::Node(node) => self.put_node(node),
@@ -57,17 +65,17 @@ impl Inventory {
                 Ok(())
             }
             Record::HostKey(key) => {
-                self.host_keys.insert(key.id, Arc::new(key.clone()));
+                self.host_keys.insert(key.id, Arc::new(key));
                 Ok(())
             }
             Record::Origin(origin) => {
-                self.origins.insert(origin.id, Arc::new(origin.clone()));
+                self.origins.insert(origin.id, Arc::new(origin));
                 Ok(())
             }
         }
     }
 
-    fn put_node(&mut self, node: &Node) -> Applied {
+    fn put_node(&mut self, node: Node) -> Applied {
         if !self.clusters.contains_key(&node.cluster) {
             return refuse(format!("node {} names unknown cluster {}", node.id, node.cluster));
         }
@@ -83,10 +91,9 @@ impl Inventory {
             }
         }
         self.index.cluster_nodes.insert((node.cluster, node.id));
-        self.nodes.insert(node.id, Arc::new(node.clone()));
-        for device in self.devices_of_node(node.id).collect::<Vec<_>>() {
-            self.refresh_slot(device);
-        }
+        let devices: Vec<DeviceId> = self.devices_of_node(node.id).collect();
+        self.index.out_of_order.extend(devices);
+        self.nodes.insert(node.id, Arc::new(node));
         Ok(())
     }
 
@@ -97,7 +104,7 @@ impl Inventory {
         self.index.cluster_nodes.remove(&(node.cluster, node.id));
     }
 
-    fn put_device(&mut self, device: &Device) -> Applied {
+    fn put_device(&mut self, device: Device) -> Applied {
         if !self.nodes.contains_key(&device.node) {
             return refuse(format!("device {} names unknown node {}", device.id, device.node));
         }
@@ -108,17 +115,18 @@ impl Inventory {
             self.index.node_devices.remove(&(old.node, old.id));
         }
         self.index.node_devices.insert((device.node, device.id));
-        self.devices.insert(device.id, Arc::new(device.clone()));
-        if self.bricks_of_device(device.id).next().is_none() {
-            self.refresh_slot(device.id);
+        let id = device.id;
+        self.devices.insert(id, Arc::new(device));
+        if self.bricks_of_device(id).next().is_none() {
+            self.index.out_of_order.insert(id);
             return Ok(());
         }
         // The bricks it holds must fit in it still, or the records could not be loaded again.
-        let charged = self.charged(device.id);
-        self.set_charged(device.id, charged)
+        let charged = self.charged(id);
+        self.set_charged(id, charged)
     }
 
-    fn put_volume(&mut self, volume: &Volume) -> Applied {
+    fn put_volume(&mut self, volume: Volume) -> Applied {
         if !self.clusters.contains_key(&volume.cluster) {
             return refuse(format!("volume {} names unknown cluster {}", volume.id, volume.cluster));
         }
@@ -130,7 +138,7 @@ impl Inventory {
             return refuse(format!("volume name {} of {} belongs to volume {other}", volume.name, volume.id));
         }
         self.index.cluster_volumes.insert((volume.cluster, volume.id));
-        self.volumes.insert(volume.id, Arc::new(volume.clone()));
+        self.volumes.insert(volume.id, Arc::new(volume));
         Ok(())
     }
 
@@ -139,7 +147,7 @@ impl Inventory {
         self.index.cluster_volumes.remove(&(volume.cluster, volume.id));
     }
 
-    fn put_brick(&mut self, brick: &Brick) -> Applied {
+    fn put_brick(&mut self, brick: Brick) -> Applied {
         if self.devices.get(&brick.device).is_none_or(|device| device.node != brick.node) {
             return refuse(format!("brick {} names no device {} of node {}", brick.id, brick.device, brick.node));
         }
@@ -156,17 +164,18 @@ impl Inventory {
             self.index.volume_bricks.insert((brick.volume, brick.id));
         }
         let (pool, metadata) = (brick.pool_size, brick.metadata_size);
-        if let Some(other) = self.pool_mate(brick).filter(|it| (it.pool_size, it.metadata_size) != (pool, metadata)) {
+        let others = self.bricks_in_pool_of(&brick);
+        if let Some(other) = self.pool_mate(&brick).filter(|it| (it.pool_size, it.metadata_size) != (pool, metadata)) {
             return refuse(format!("bricks {} and {} share a thin pool and differ in its size", brick.id, other.id));
         }
-        self.bricks.insert(brick.id, Arc::new(brick.clone()));
-        let others = self.bricks_in_pool_of(brick);
         self.index.pool_bricks.insert((brick.device, brick.pool_key()), others + 1);
+        let (device, charge) = (brick.device, brick.charge());
+        self.bricks.insert(brick.id, Arc::new(brick));
         if others > 0 {
             return Ok(());
         }
-        let charged = self.charged(brick.device) + brick.charge();
-        self.set_charged(brick.device, charged)
+        let charged = self.charged(device) + charge;
+        self.set_charged(device, charged)
     }
 
     /// Another brick in the thin pool of `brick`.
@@ -194,8 +203,8 @@ impl Inventory {
         let _ = self.set_charged(brick.device, charged);
     }
 
-    fn put_block_volume(&mut self, block_volume: &BlockVolume) -> Applied {
-        let BlockVolume { id, hosting, .. } = *block_volume;
+    fn put_block_volume(&mut self, block_volume: BlockVolume) -> Applied {
+        let BlockVolume { id, hosting, .. } = block_volume;
         match self.volumes.get(&hosting) {
             Some(volume) if volume.hosting.is_some() && volume.cluster == block_volume.cluster => {}
             _ => return refuse(format!("block volume {id} names no block hosting volume {hosting} of its cluster")),
@@ -209,7 +218,7 @@ impl Inventory {
         }
         self.index.cluster_block_volumes.insert((block_volume.cluster, id));
         self.index.hosted_block_volumes.insert((hosting, id));
-        self.block_volumes.insert(id, Arc::new(block_volume.clone()));
+        self.block_volumes.insert(id, Arc::new(block_volume));
         Ok(())
     }
 
@@ -225,7 +234,7 @@ impl Inventory {
         } else {
             self.index.charged.insert(device, charged);
         }
-        self.refresh_slot(device);
+        self.index.out_of_order.insert(device);
         match self.devices.get(&device) {
             Some(record) if charged + record.foreign > record.total => {
                 refuse(format!("device {device} of {} would be charged {charged}", record.total))
@@ -234,33 +243,33 @@ impl Inventory {
         }
     }
 
-    fn put_operation(&mut self, operation: &Operation) -> Applied {
+    fn put_operation(&mut self, operation: Operation) -> Applied {
         if let Some(old) = self.operations.get(&operation.id).cloned() {
             self.index.set_claims(old.id, old.claims(), false);
         }
-        let claims = operation.claims();
-        self.operations.insert(operation.id, Arc::new(operation.clone()));
-        self.index.set_claims(operation.id, claims, true);
+        let (id, claims) = (operation.id, operation.claims());
+        self.operations.insert(id, Arc::new(operation));
+        self.index.set_claims(id, claims, true);
         Ok(())
     }
 
-    fn put_job(&mut self, job: &Job) -> Applied {
+    fn put_job(&mut self, job: Job) -> Applied {
         if let Some(old) = self.jobs.get(&job.id) {
             self.index.finished_jobs.remove(&(old.time, old.id));
         }
         if job.result.is_some() {
             self.index.finished_jobs.insert((job.time, job.id));
         }
-        self.jobs.insert(job.id, Arc::new(job.clone()));
+        self.jobs.insert(job.id, Arc::new(job));
         Ok(())
     }
 
-    fn put_keyed_request(&mut self, request: &KeyedRequest) {
+    fn put_keyed_request(&mut self, request: KeyedRequest) {
         if let Some(old) = self.keyed_requests.get(&request.id) {
             self.index.keyed_requests.remove(&(old.time, old.id));
         }
         self.index.keyed_requests.insert((request.time, request.id));
-        self.keyed_requests.insert(request.id, Arc::new(request.clone()));
+        self.keyed_requests.insert(request.id, Arc::new(request));
     }
 
     fn remove(&mut self, key: Key) -> Applied {
@@ -276,7 +285,7 @@ impl Inventory {
                 if self.bricks_of_device(id).next().is_some() {
                     return refuse(format!("device {id} holds bricks"));
                 }
-                self.index.remove_slot(id);
+                self.index.out_of_order.insert(id);
                 self.devices.remove(&id).map(|old| self.index.node_devices.remove(&(old.node, id))).is_some()
             }
             Key::Volume(id) => {

@@ -1,4 +1,5 @@
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use imbl::{OrdMap, OrdSet, Vector};
 
@@ -95,6 +96,8 @@ pub(crate) struct Index {
     pub charged: OrdMap<DeviceId, Kib>,
     pub slots: OrdMap<SlotKey, Slot>,
     pub slot_keys: OrdMap<DeviceId, SlotKey>,
+    /// Devices that stand in the wrong place in the order of placement; none between two change sets.
+    pub out_of_order: BTreeSet<DeviceId>,
     /// How many devices of each use stand in each class of each zone.
     pub classes: OrdMap<(ClusterId, i64, u8, ArbiterUse), u64>,
     /// Space of the devices of a cluster that can take bricks, added up.

@@ -66,7 +66,7 @@ impl Inventory {
         // Keys sort referenced kinds before those that refer to them.
         records.sort_by_key(Record::key);
         let mut inventory = Self::default();
-        inventory.apply(&records.into_iter().map(Change::Put).collect())?;
+        inventory.apply_each(records.into_iter().map(Change::Put))?;
         Ok(inventory)
     }
 

@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::Inventory;
 use super::change::{Key, Record};
 use crate::id::{
     BlockVolumeId, BrickId, ClusterId, DeviceId, HostKeyId, NodeId, OperationId, OriginId, QueueId, RequestKeyId,
@@ -19,9 +20,15 @@ struct Write<'a, T> {
 }
 
 #[derive(Deserialize)]
-struct Read {
+struct Read<T> {
     version: u32,
-    record: serde_json::Value,
+    record: T,
+}
+
+/// What every version writes.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
 }
 
 /// A stored record that cannot be read.
@@ -116,13 +123,38 @@ pub fn encode_record(record: &Record) -> Vec<u8> {
     }
 }
 
+impl Inventory {
+    /// Every record as a store keeps it: its key, and its bytes. Sorted by kind and id.
+    pub fn encoded(&self) -> impl Iterator<Item = ([u8; 17], Vec<u8>)> {
+        let clusters = self.clusters.values().map(|it| (Key::Cluster(it.id), write(&**it)));
+        let nodes = self.nodes.values().map(|it| (Key::Node(it.id), write(&**it)));
+        let devices = self.devices.values().map(|it| (Key::Device(it.id), write(&**it)));
+        let volumes = self.volumes.values().map(|it| (Key::Volume(it.id), write(&**it)));
+        let bricks = self.bricks.values().map(|it| (Key::Brick(it.id), write(&**it)));
+        let blocks = self.block_volumes.values().map(|it| (Key::BlockVolume(it.id), write(&**it)));
+        let operations = self.operations.values().map(|it| (Key::Operation(it.id), write(&**it)));
+        let jobs = self.jobs.values().map(|it| (Key::Job(it.id), write(&**it)));
+        let host_keys = self.host_keys.values().map(|it| (Key::HostKey(it.id), write(&**it)));
+        let keyed = self.keyed_requests.values().map(|it| (Key::KeyedRequest(it.id), write(&**it)));
+        let origins = self.origins.values().map(|it| (Key::Origin(it.id), write(&**it)));
+        let placed = clusters.chain(nodes).chain(devices).chain(volumes).chain(bricks).chain(blocks);
+        let all = placed.chain(operations).chain(jobs).chain(host_keys).chain(keyed).chain(origins);
+        all.map(|(key, bytes)| (encode_key(key), bytes))
+    }
+}
+
 fn read<T: DeserializeOwned>(key: Key, bytes: &[u8]) -> Result<T, StoredError> {
     let damaged = |why: serde_json::Error| StoredError::Damaged { key: format!("{key:?}"), why: why.to_string() };
-    let stored: Read = serde_json::from_slice(bytes).map_err(damaged)?;
-    if stored.version != VERSION {
-        return Err(StoredError::Version { key: format!("{key:?}"), found: stored.version, known: VERSION });
+    let read = serde_json::from_slice::<Read<T>>(bytes);
+    let found = match &read {
+        Ok(stored) => stored.version,
+        // A record of another version need not have the form of ours.
+        Err(_) => serde_json::from_slice::<Versioned>(bytes).map_err(damaged)?.version,
+    };
+    if found != VERSION {
+        return Err(StoredError::Version { key: format!("{key:?}"), found, known: VERSION });
     }
-    serde_json::from_value(stored.record).map_err(damaged)
+    read.map(|stored| stored.record).map_err(damaged)
 }
 
 /// The record these bytes stand for.

@@ -36,6 +36,8 @@ enum Phase {
     Tidy,
     /// Undo: commands of lost connections end.
     UndoSettle,
+    /// Undo: does gluster have the source?
+    UndoLook,
     /// Undo: gluster goes on with what it began, even without the command that asked for it. It has ended when it
     /// lets the source be changed.
     UndoWait,
@@ -305,7 +307,12 @@ impl VolumeClone {
             return Ok(Err(failures));
         }
         Ok(match self.phase {
-            Phase::UndoSettle => Ok(self.set_id(parts, Phase::UndoWait, &parts.source)),
+            Phase::UndoSettle => Ok(self.list(context, parts, Phase::UndoLook)),
+            Phase::UndoLook => listed_volumes(outcomes).map(|volumes| match has(volumes, &parts.source) {
+                true => self.set_id(parts, Phase::UndoWait, &parts.source),
+                // gluster deletes no volume that it takes a snapshot of or has one of: there is nothing to wait for.
+                false => self.delete_snapshot(parts, Phase::UndoSnapshot),
+            }),
             Phase::UndoWait => Ok(self.delete_snapshot(parts, Phase::UndoSnapshot)),
             Phase::UndoSnapshot => Ok(self.list(context, parts, Phase::UndoFind)),
             Phase::UndoFind => self.find_to_undo(context, parts, &made, outcomes),
@@ -334,6 +341,14 @@ impl VolumeClone {
         outcomes: &[StepOutcome],
     ) -> Result<Turn, String> {
         let volumes = listed_volumes(outcomes)?;
+        let (source, clone) = (&parts.source, &parts.clone);
+        if has(volumes, clone) && !has(volumes, source) {
+            return Err(format!(
+                "gluster has volume {}, but not the volume {} it was cloned from: it may hold the only copy of the data, \
+                 so it is not deleted; save what is needed, delete it with `gluster volume delete {0}`, and clean up again",
+                clone.name, source.name
+            ));
+        }
         let ordered = self.ordered_by_gluster(context, parts, volumes)?;
         let parts = ordered.as_ref().unwrap_or(parts);
         match self.owner(context, parts, volumes) {
@@ -384,6 +399,10 @@ impl VolumeClone {
         self.phase = Phase::UndoBricks;
         Ok(Turn::Run(made.destroy(parts.clone.gid)))
     }
+}
+
+fn has(volumes: &[GlusterVolume], volume: &Volume) -> bool {
+    volumes.iter().any(|listed| listed.name == volume.name)
 }
 
 /// Ends an operation that was undone. Bricks with a logical volume were destroyed and forgotten before.

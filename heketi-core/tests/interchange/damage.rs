@@ -144,13 +144,29 @@ fn sizes_of_devices_are_mended_where_that_is_safe() {
         (device.info.storage.free, device.info.storage.used) = (device.info.storage.total, 0);
     };
     assert_eq!(finds(damage, DamageKind::Sizes, "!= aggregateBricksSize(", false), sound());
-    // Bricks that a device cannot hold: nobody but the node can tell.
-    let mut database = sound();
-    let device = database.devices.values_mut().find(|it| !it.bricks.is_empty()).unwrap();
-    device.info.storage.total = 1;
-    let found = repaired(&database).check();
-    assert!(found.iter().all(|damage| damage.repair.is_none() && damage.blocks_conversion), "{found:#?}");
-    assert_eq!(found.len(), 1);
+}
+
+/// Its bricks are there, so its size is wrong. It takes no more of them until it is measured.
+#[test]
+fn a_device_that_is_smaller_than_its_bricks_is_full() {
+    let with_bricks = |it: &V10Database| it.devices.iter().find(|(_, it)| !it.bricks.is_empty()).unwrap().0.clone();
+    let damage = |database: &mut V10Database| {
+        let id = with_bricks(database);
+        database.devices.get_mut(&id).unwrap().info.storage.total = 1;
+    };
+    let repaired = finds(damage, DamageKind::Sizes, "< aggregateBricksSize(", true);
+    let (id, sound) = (with_bricks(&repaired), sound());
+    let used = sound.devices[&id].info.storage.used;
+    let size = &repaired.devices[&id].info.storage;
+    assert_eq!((size.total, size.free, size.used), (used, 0, used));
+    assert_eq!(repaired.bricks, sound.bricks, "no brick is lost");
+    // What no disk holds is an error in a brick's record.
+    let mut database = sound;
+    let brick = a_brick(&database);
+    database.bricks.get_mut(&brick).unwrap().tp_size = u64::MAX;
+    let found = self::repaired(&database).check();
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].repair.is_none() && found[0].blocks_conversion && found[0].text.contains("JSON form"));
 }
 
 /// F7 and F8: the difference of expansions is lost on the hosting volume.
@@ -200,11 +216,77 @@ fn a_node_with_the_name_of_another_goes_if_it_has_no_devices() {
         database.nodes.insert(NOBODY.into(), twin);
     };
     assert_eq!(finds(damage, DamageKind::Name, "belongs to node", true), sound());
-    let mut database = sound();
-    let names = database.nodes.values().next().unwrap().info.hostnames.clone();
-    database.nodes.values_mut().nth(1).unwrap().info.hostnames = names;
+}
+
+/// F19: two records of one host, both with devices, become one that has them all.
+#[test]
+fn two_records_of_one_host_become_one() {
+    let sound = sound();
+    let original = sound.nodes.iter().find(|(_, it)| it.devices.len() > 1).unwrap().0.clone();
+    let moved = sound.nodes[&original].devices[0].clone();
+    let split = |database: &mut V10Database| {
+        let node = database.nodes.get_mut(&original).unwrap();
+        node.devices.retain(|id| *id != moved);
+        let mut twin = node.clone();
+        (twin.info.id, twin.devices) = (NOBODY.into(), vec![moved.clone()]);
+        let cluster = database.clusters.get_mut(&twin.info.cluster).unwrap();
+        cluster.info.nodes.insert(0, NOBODY.into());
+        database.nodes.insert(NOBODY.into(), twin);
+        database.devices.get_mut(&moved).unwrap().node_id = NOBODY.into();
+        let bricks = database.bricks.values_mut().filter(|it| it.info.device == moved);
+        bricks.for_each(|it| it.info.node = NOBODY.into());
+    };
+    assert_eq!(finds(split, DamageKind::Name, "belongs to node", true), sound);
+    let by_hand = |change: &dyn Fn(&mut V10Database), why: &str| {
+        let mut database = sound.clone();
+        split(&mut database);
+        change(&mut database);
+        let found = repaired(&database).check();
+        let first = found.iter().find(|it| it.text.contains("both have devices, and")).unwrap();
+        assert!(first.repair.is_none() && first.text.contains(why), "{first}");
+    };
+    let name = |it: &V10Database| {
+        let other = it.devices.values().find(|it| it.node_id == original).unwrap();
+        other.info.name.clone()
+    };
+    by_hand(
+        &|it| {
+            let name = name(it);
+            it.devices.get_mut(&moved).unwrap().info.name = name;
+        },
+        "both have a device",
+    );
+    by_hand(
+        &|it| it.nodes.get_mut(NOBODY).unwrap().info.hostnames.manage = vec!["another".into()],
+        "other names differ",
+    );
+}
+
+/// Only gluster can tell which of two volumes of one name is the one it has; one without bricks is not.
+#[test]
+fn of_two_volumes_of_one_name_one_without_bricks_goes() {
+    let sound = sound();
+    let twin = |database: &mut V10Database, bricks: bool| {
+        let mut names = database.volumes.values_mut().filter(|it| !it.info.block);
+        let (first, second) = (names.next().unwrap(), names.next().unwrap());
+        assert_eq!(first.info.cluster, second.info.cluster);
+        if bricks {
+            second.info.name.clone_from(&first.info.name);
+            return;
+        }
+        let mut empty = first.clone();
+        (empty.info.id, empty.bricks) = (NOBODY.into(), Vec::new());
+        database.clusters.get_mut(&empty.info.cluster).unwrap().info.volumes.insert(0, NOBODY.into());
+        database.volumes.insert(NOBODY.into(), empty);
+    };
+    assert_eq!(finds(|it| twin(it, false), DamageKind::Name, "are both called", true), sound);
+    let mut database = sound.clone();
+    twin(&mut database, true);
     let found = repaired(&database).check();
-    assert!(found.iter().any(|damage| damage.text.contains("both have devices") && damage.repair.is_none()));
+    let [one] = &found[..] else { panic!("{found:#?}") };
+    assert!(one.repair.is_none() && one.blocks_conversion, "{one}");
+    let named = one.text.matches("/var/lib/heketi/mounts/").count();
+    assert!(one.text.contains("gluster volume info") && named == 2, "{one}");
 }
 
 #[test]

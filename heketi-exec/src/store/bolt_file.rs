@@ -4,15 +4,11 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use heketi_core::interchange::{V10Database, is_bolt};
 
 use super::StoreError;
-
-/// How long a running heketi v10 may take to let go of its database: v10's own patience.
-const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 0 } else { 3 });
-const PAUSE: Duration = Duration::from_millis(50);
+use super::patience::{PATIENCE, patiently};
 
 /// How the file is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,35 +32,38 @@ impl BoltFile {
     /// # Errors
     /// [`StoreError`] when it cannot be read, or heketi v10 has it open and does not let go of it in 3 s.
     pub fn open(path: &Path, hold: Hold) -> Result<Option<Self>, StoreError> {
-        let failed = |error: &dyn std::fmt::Display| {
+        let failed = |error: io::Error| {
             StoreError(format!("database {} cannot be read: {error}; it was not touched", path.display()))
         };
-        let start = Instant::now();
-        loop {
-            if !looks_like_bolt(path) {
-                return Ok(None);
-            }
-            // On NFS only a file that is open for writing can be locked against everyone.
-            let opened = OpenOptions::new().read(true).write(hold == Hold::Exclusive).open(path);
-            let file = opened.or_else(|_| File::open(path)).map_err(|error| failed(&error))?;
-            let locked = match hold {
-                Hold::Shared => file.try_lock_shared(),
-                Hold::Exclusive => file.try_lock(),
-            };
-            match locked {
-                // Whoever held it may have put another file in its place.
-                Ok(()) if is_at(&file, path) => return Ok(Some(Self { path: path.to_path_buf(), file })),
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
-                Err(TryLockError::WouldBlock) => {
-                    return Err(StoreError(format!(
-                        "database {} is in use by another process, such as a running heketi v10; it was not touched: \
-                         stop that one first",
-                        path.display()
-                    )));
-                }
-                Err(TryLockError::Error(error)) => return Err(failed(&error)),
-            }
+        let locked = patiently(path, || Self::lock(path, hold), |error| error.kind() == io::ErrorKind::WouldBlock);
+        match locked {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(StoreError(format!(
+                "database {} is in use by another process, such as a running heketi v10, which did not let go of it in \
+                 {} s; it was not touched: stop that one first",
+                path.display(),
+                PATIENCE.as_secs()
+            ))),
+            other => other.map_err(failed),
+        }
+    }
+
+    /// `WouldBlock` while another process has it.
+    fn lock(path: &Path, hold: Hold) -> io::Result<Option<Self>> {
+        if !looks_like_bolt(path) {
+            return Ok(None);
+        }
+        // On NFS only a file that is open for writing can be locked against everyone.
+        let opened = OpenOptions::new().read(true).write(hold == Hold::Exclusive).open(path);
+        let file = opened.or_else(|_| File::open(path))?;
+        let locked = match hold {
+            Hold::Shared => file.try_lock_shared(),
+            Hold::Exclusive => file.try_lock(),
+        };
+        match locked {
+            Ok(()) if is_at(&file, path) => Ok(Some(Self { path: path.to_path_buf(), file })),
+            // Whoever held it has put another file in its place meanwhile.
+            Ok(()) | Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(TryLockError::Error(error)) => Err(error),
         }
     }
 

@@ -12,11 +12,11 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use heketi_core::audit::{self, Finding};
-use heketi_core::interchange::{ConvertError, Converted, Damage, Note, UpgradeNote, V10Database};
-use heketi_core::inventory::{Change, ChangeSet, Inventory};
+use heketi_core::interchange::{ConvertError, Converted, Damage, Note, UpgradeNote, V10Database, refuse};
+use heketi_core::inventory::Inventory;
 
 use super::bolt_file::{BoltFile, Hold, identity, looks_like_bolt};
-use super::{FileStore, Revision, Store, StoreError};
+use super::{FileStore, Store, StoreError};
 use crate::random::RandomIds;
 
 /// Most damages that an error names.
@@ -151,7 +151,8 @@ fn convert(
             (damages, edit(&mut database), database.to_inventory())
         }
         None => {
-            let (damages, converted) = both(|| database.check(), || database.to_inventory());
+            let (damages, converted) = both(|| database.check(), || database.to_inventory_unchecked());
+            let converted = refuse(&damages).and(converted);
             (damages, 0, converted)
         }
     };
@@ -223,8 +224,7 @@ fn write(path: &Path, inventory: &Inventory) -> Result<(), StoreError> {
     let failed = |error: &dyn std::fmt::Display| StoreError(format!("{} cannot be written: {error}", path.display()));
     let store = FileStore::open(path)?;
     fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(|error| failed(&error))?;
-    let changes: ChangeSet = inventory.records().map(Change::Put).collect();
-    store.commit(Revision::default(), &[changes]).map_err(|error| failed(&error))?;
+    store.fill(inventory).map_err(|error| failed(&error))?;
     store.close();
     File::open(path).and_then(|file| file.sync_all()).map_err(|error| failed(&error))
 }

@@ -1,19 +1,22 @@
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use heketi_core::inventory::{Change, ChangeSet, Record, encode_key, encode_record};
-use redb::{Database, DatabaseError, ReadableTable, StorageError};
+use heketi_core::inventory::{Change, ChangeSet, Inventory, Record, encode_key, encode_record};
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableError};
 
 use super::bolt_file::looks_like_bolt;
 use super::content::{self, FORMAT, NUMBERS, RECORDS};
+use super::held_file::HeldFile;
+use super::patience::{PATIENCE, patiently};
 use super::{CommitError, NOT_CLOSED_WELL, Revision, Store, StoreError};
 
 /// One file on disk (redb). It is locked while it is open, has no companion files, and may be copied while no
-/// heketi runs.
+/// heketi runs. It is written only when there is something to store: opening and closing leave it as it is.
 pub struct FileStore {
     path: PathBuf,
+    file: HeldFile,
     /// `None` once it is closed.
     database: RwLock<Option<Database>>,
 }
@@ -28,16 +31,28 @@ impl FileStore {
     /// Opens the database file, or creates it where there is none.
     ///
     /// # Errors
-    /// [`StoreError`] that names the file: another process has it open, its directory is missing or not
-    /// writable, it is no heketi database, or another version of heketi wrote it.
+    /// [`StoreError`] that names the file: another process has it open and does not let go of it in 3 s, its
+    /// directory is missing or not writable, it is no heketi database, or another version of heketi wrote it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref().to_path_buf();
         refuse_bolt(&path)?;
-        let database = Database::create(&path).map_err(|error| open_error(&path, &error))?;
+        let (file, database) =
+            patiently(&path, || open(&path), is_in_use).map_err(|error| open_error(&path, &error))?;
         let failed = |error: redb::Error| StoreError(format!("database {}: {error}", path.display()));
-        prepare(&database).map_err(failed)?;
+        if !is_prepared(&database).map_err(failed)? {
+            file.release().map_err(|error| failed(error.into()))?;
+            prepare(&database).map_err(failed)?;
+        }
         check_format(&path, content::number(&database, "format").map_err(failed)?)?;
-        Ok(Self { path, database: RwLock::new(Some(database)) })
+        Ok(Self { path, file, database: RwLock::new(Some(database)) })
+    }
+
+    /// Makes a whole state durable in a new database.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be written.
+    pub(super) fn fill(&self, inventory: &Inventory) -> Result<(), StoreError> {
+        self.with(|database| fill(database, inventory).map_err(|error| self.error(&error)))
     }
 
     /// Does something with the database, unless it is closed.
@@ -51,15 +66,45 @@ impl FileStore {
     }
 }
 
+/// The database in this file. A repair of one that was not closed well is written.
+fn open(path: &Path) -> Result<(HeldFile, Database), DatabaseError> {
+    let file = HeldFile::open(path)?;
+    let (repaired, unwritten) = (file.clone(), Arc::new(Mutex::new(None)));
+    let failure = unwritten.clone();
+    let mut builder = Database::builder();
+    builder.set_repair_callback(move |session| {
+        if let Err(error) = repaired.release() {
+            session.abort();
+            *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        }
+    });
+    let opened = builder.create_with_backend(file.clone());
+    match unwritten.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        Some(error) => Err(StorageError::from(error).into()),
+        None => Ok((file, opened?)),
+    }
+}
+
+pub(super) fn is_in_use(error: &DatabaseError) -> bool {
+    matches!(error, DatabaseError::DatabaseAlreadyOpen)
+}
+
+/// Are the tables there? They are made in one transaction.
+fn is_prepared(database: &Database) -> Result<bool, redb::Error> {
+    match database.begin_read()?.open_table(NUMBERS) {
+        Ok(numbers) => Ok(numbers.get("format")?.is_some()),
+        Err(TableError::TableDoesNotExist(_)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn prepare(database: &Database) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     {
         transaction.open_table(RECORDS)?;
         let mut numbers = transaction.open_table(NUMBERS)?;
-        if numbers.get("format")?.is_none() {
-            numbers.insert("format", FORMAT)?;
-            numbers.insert("revision", 0)?;
-        }
+        numbers.insert("format", FORMAT)?;
+        numbers.insert("revision", 0)?;
     }
     transaction.commit()?;
     Ok(())
@@ -95,6 +140,19 @@ fn write(
     Ok(Ok(next))
 }
 
+fn fill(database: &Database, inventory: &Inventory) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    {
+        let mut records = transaction.open_table(RECORDS)?;
+        for (key, record) in inventory.encoded() {
+            records.insert(key.as_slice(), record.as_slice())?;
+        }
+        transaction.open_table(NUMBERS)?.insert("revision", 1)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
 impl Store for FileStore {
     fn load(&self) -> Result<(Vec<Record>, Revision), StoreError> {
         self.with(|database| content::load(database).map_err(|error| self.error(&error)))
@@ -110,7 +168,10 @@ impl Store for FileStore {
     }
 
     fn commit(&self, expected: Revision, batch: &[ChangeSet]) -> Result<Revision, CommitError> {
-        let written = self.with(|database| write(database, expected, batch).map_err(|error| self.error(&error)));
+        let written = self.with(|database| {
+            self.file.release().map_err(|error| self.error(&error))?;
+            write(database, expected, batch).map_err(|error| self.error(&error))
+        });
         match written {
             Ok(Ok(revision)) => Ok(revision),
             Ok(Err(found)) => Err(CommitError::Fenced { expected, found }),
@@ -143,7 +204,11 @@ pub(super) fn open_error(path: &Path, error: &DatabaseError) -> StoreError {
     let name = path.display();
     StoreError(match error {
         DatabaseError::DatabaseAlreadyOpen => {
-            format!("database {name} is in use by another heketi: stop that one, or configure another glusterfs.db")
+            let seconds = PATIENCE.as_secs();
+            format!(
+                "database {name} is in use by another heketi, which did not let go of it in {seconds} s: stop that one, \
+                 or configure another glusterfs.db"
+            )
         }
         DatabaseError::RepairAborted => format!(
             "database {name} {NOT_CLOSED_WELL}, and opened for reading only it is not repaired: start once without \
@@ -166,71 +231,4 @@ pub(super) fn open_error(path: &Path, error: &DatabaseError) -> StoreError {
 }
 
 #[cfg(test)]
-mod tests {
-    use heketi_core::id::ClusterId;
-    use heketi_core::model::Cluster;
-
-    use super::*;
-
-    fn put(byte: u8) -> ChangeSet {
-        let mut changes = ChangeSet::default();
-        changes.put_cluster(Cluster { id: ClusterId::from_bytes([byte; 16]), file: true, block: false });
-        changes
-    }
-
-    #[test]
-    fn commits_survive_reopening_and_are_fenced() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("heketi.db");
-        let store = FileStore::open(&path).unwrap();
-        let revision = store.commit(Revision(0), &[put(1), put(2)]).unwrap();
-        assert_eq!(
-            store.commit(Revision(0), &[put(3)]),
-            Err(CommitError::Fenced { expected: Revision(0), found: revision })
-        );
-        drop(store);
-        let (records, found) = FileStore::open(&path).unwrap().load().unwrap();
-        assert_eq!((records.len(), found), (2, revision));
-    }
-
-    #[test]
-    fn a_copy_is_a_database_of_that_moment() {
-        let directory = tempfile::tempdir().unwrap();
-        let store = FileStore::open(directory.path().join("heketi.db")).unwrap();
-        let revision = store.commit(Revision(0), &[put(1), put(2)]).unwrap();
-        let mut copy = store.backup(directory.path()).unwrap();
-        store.commit(revision, &[put(3)]).unwrap();
-        let path = directory.path().join("copy.db");
-        std::io::copy(&mut copy, &mut File::create(&path).unwrap()).unwrap();
-        let copied = FileStore::open(&path).unwrap();
-        let (records, found) = copied.load().unwrap();
-        assert_eq!((records.len(), found), (2, revision));
-        copied.commit(found, &[put(4)]).unwrap();
-        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 2, "nothing is left behind");
-    }
-
-    #[test]
-    fn a_second_process_is_told_who_has_the_file() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("heketi.db");
-        let _first = FileStore::open(&path).unwrap();
-        let error = FileStore::open(&path).unwrap_err();
-        assert!(error.0.contains("in use by another heketi"), "{error}");
-    }
-
-    #[test]
-    fn files_that_are_no_database_are_not_touched() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("heketi.db");
-        let mut bolt = vec![0; 4096];
-        bolt[16..20].copy_from_slice(&0xED0C_DAED_u32.to_le_bytes());
-        for (content, word) in [(bolt, "heketi v10"), (vec![b'x'; 4096], "not a heketi database")] {
-            std::fs::write(&path, &content).unwrap();
-            let error = FileStore::open(&path).unwrap_err();
-            assert!(error.0.contains(word), "{error}");
-            assert_eq!(std::fs::read(&path).unwrap(), content);
-        }
-        let error = FileStore::open(directory.path().join("missing/heketi.db")).unwrap_err();
-        assert!(error.0.contains("create it"), "{error}");
-    }
-}
+mod tests;

@@ -4,7 +4,9 @@ mod bolt_file;
 mod content;
 mod convert;
 mod file;
+mod held_file;
 mod memory;
+mod patience;
 mod read_only;
 mod v10;
 

@@ -7,6 +7,7 @@ use heketi_core::inventory::{ChangeSet, Record};
 use redb::ReadOnlyDatabase;
 
 use super::content;
+use super::patience::patiently;
 use super::{CommitError, Revision, Store, StoreError, file};
 
 /// A database file that is read and never written.
@@ -38,7 +39,8 @@ impl ReadOnlyFileStore {
             let text = "is not there, and opened for reading only it is not created: start once without db_read_only";
             return Err(StoreError(format!("database {} {text}", path.display())));
         }
-        let database = ReadOnlyDatabase::open(&path).map_err(|error| file::open_error(&path, &error))?;
+        let opened = patiently(&path, || ReadOnlyDatabase::open(&path), file::is_in_use);
+        let database = opened.map_err(|error| file::open_error(&path, &error))?;
         let store = Self { path, database, revision: Mutex::default() };
         let format = content::number(&store.database, "format").map_err(|error| store.error(&error))?;
         file::check_format(&store.path, format)?;

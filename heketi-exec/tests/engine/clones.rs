@@ -219,3 +219,23 @@ async fn a_volume_and_its_clone_can_go_together() {
     assert_nodes_match(&engine, &sim);
     assert_eq!(engine.inventory().bricks().count(), 0);
 }
+
+/// An interrupted clone whose source was deleted by hand meanwhile: the nodes have neither, and it is over.
+#[tokio::test]
+async fn an_interrupted_clone_ends_when_gluster_has_its_source_no_more() {
+    let (sim, engine, source) = with_source().await;
+    sim.inject(Fault::nth(1, "snapshot create", Effect::FailBefore("injected failure".into(), 1)));
+    // The undo stops in the middle.
+    sim.inject(Fault::nth(1, "snapshot delete", Effect::FailBefore("injected failure".into(), 1)));
+    let job = engine.volume_clone(source, Some("copy".into())).await.unwrap();
+    engine.wait_idle(std::time::Duration::from_secs(60)).await;
+    assert!(engine.job(job).unwrap().result.is_none(), "it waits to be resumed");
+    for line in ["gluster --mode=script volume stop source", "gluster --mode=script volume delete source"] {
+        assert!(sim.admin("n1", line).success(), "{line}");
+    }
+    engine.clean_up(None).await;
+    let left: Vec<_> = engine.inventory().operations().map(|it| it.error.clone()).collect();
+    assert_eq!(left, []);
+    assert!(engine.inventory().volumes().all(|volume| volume.id == source));
+    assert!(!engine.inventory().is_volume_hidden(source));
+}

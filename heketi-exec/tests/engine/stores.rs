@@ -42,6 +42,42 @@ async fn a_restart_finds_everything_in_the_file() {
     assert_nodes_match(&engine, &sim);
 }
 
+/// A start that changes nothing leaves the file as it is, however often that happens.
+#[tokio::test]
+async fn a_start_without_changes_writes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("heketi.db");
+    let sim = simulated(3);
+    let first = engine(&sim, Arc::new(FileStore::open(&path).unwrap()), config()).await;
+    load(&first, 3).await;
+    volume(&first, first.volume_create(replica3(2)).await).await;
+    first.shut_down(LIMIT).await;
+    let written = std::fs::read(&path).unwrap();
+    for _ in 0..2 {
+        let again = engine(&sim, Arc::new(FileStore::open(&path).unwrap()), config()).await;
+        assert_eq!(again.inventory().volumes().count(), 1);
+        again.shut_down(LIMIT).await;
+        assert!(std::fs::read(&path).unwrap() == written);
+    }
+}
+
+/// Whoever has the file open may be about to end.
+#[tokio::test]
+async fn a_file_in_use_is_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("heketi.db");
+    let first = FileStore::open(&path).unwrap();
+    let (opened, waiting) = std::sync::mpsc::channel();
+    let second = std::thread::spawn(move || {
+        opened.send(()).unwrap();
+        FileStore::open(&path).map(|store| store.load().unwrap().1)
+    });
+    waiting.recv().unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    first.close();
+    assert_eq!(second.join().unwrap(), Ok(Revision(0)));
+}
+
 /// A store on a disk that is full for a while.
 #[derive(Debug, Default)]
 struct Full {

@@ -117,7 +117,7 @@ async fn server(file: &Path, disable_auth: bool) -> Result<(), String> {
     let listener = listen(&config, &auth).await?;
     let metrics = Metrics::default();
     let meter = Some(Arc::new(metrics.clone()) as _);
-    let engine_config = EngineConfig { meter, history: config.history, ..engine_config(&config.glusterfs) };
+    let engine_config = EngineConfig { meter, ..engine_config(&config) };
     let engine = Engine::open(store, nodes.executor.clone(), engine_config).await.map_err(|error| error.to_string())?;
     nodes.know(&engine);
     let pending = engine.inventory().operations().count();
@@ -213,7 +213,9 @@ fn scratch(gluster: &GlusterConfig) -> PathBuf {
     }
 }
 
-fn engine_config(gluster: &GlusterConfig) -> EngineConfig {
+/// What the configuration says about the engine, whoever runs it.
+fn engine_config(config: &Config) -> EngineConfig {
+    let gluster = &config.glusterfs;
     let policy = Policy {
         brick_min: gluster.brick_min_size.kib(),
         brick_max: gluster.brick_max_size.kib(),
@@ -245,6 +247,21 @@ fn engine_config(gluster: &GlusterConfig) -> EngineConfig {
             interval: schedule.every,
             ..MonitorConfig::default()
         }),
+        history: config.history,
         ..defaults
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A clean-up without a server adds to what is remembered, and prunes it.
+    #[test]
+    fn whoever_runs_an_engine_keeps_to_the_limits_of_the_history() {
+        let text = br#"{"history_hours":2,"history_entries":500,"glusterfs":{"executor":"mock"}}"#;
+        let config = Loaded::from_bytes(text, &Environment::empty()).unwrap().config;
+        let limits = engine_config(&config).history;
+        assert_eq!((limits.age, limits.entries), (2 * 3600, 500));
     }
 }

@@ -119,11 +119,20 @@ fn a_container_keeps_copies_of_good_databases_and_moves_in_from_v10() {
     let unpacked = Command::new("gunzip").arg("-c").arg(at.join("data/archive").join(&copy)).output().unwrap();
     assert!(unpacked.stdout == fs::read(&sample).unwrap());
 
-    // The converted one is another. No more than asked for are kept.
-    for _ in 0..2 {
-        Container::start(at, &few).stop();
+    // The converted one is another. A start that changes nothing makes no further copy.
+    let many = [("HEKETI_DB_ARCHIVE_COUNT", "5"), few[1]];
+    for _ in 0..3 {
+        Container::start(at, &many).stop();
     }
     assert_eq!(archived(at).len(), 4, "{:?}", archived(at));
+    // No more than asked for are kept.
+    let changed = Container::start(at, &many);
+    changed.ok(&["cluster", "create"]);
+    changed.stop();
+    let before = archived(at);
+    Container::start(at, &few).stop();
+    assert_eq!(archived(at).len(), 4, "{:?}", archived(at));
+    assert_ne!(archived(at), before, "the oldest went");
     // What cannot be read is not kept, and nothing is restored over it.
     let good = fs::read(&data).unwrap();
     fs::write(&data, "no database").unwrap();

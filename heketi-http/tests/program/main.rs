@@ -7,6 +7,7 @@ mod demo;
 mod maintain;
 mod offline;
 mod operate;
+mod repairs;
 mod serve;
 mod service;
 mod support;

@@ -1,8 +1,9 @@
 //! Host names and other names that must be unique.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::repair::{Bucket, Fix};
+use super::bucket::Bucket;
+use super::repair::Fix;
 use super::{DamageKind, Findings};
 
 impl Findings<'_> {
@@ -68,42 +69,91 @@ impl Findings<'_> {
             let listed = self.database.nodes.get(*id).is_some_and(|it| it.devices.is_empty());
             listed && self.database.devices.values().all(|it| it.node_id != *id)
         };
-        let fix = [second, first].iter().find(|id| empty(id)).map(|id| Fix::Remove(Bucket::Node, (*id).to_owned()));
-        let hint = match &fix {
-            Some(_) => "",
-            None => {
-                "; both have devices: change the name of one in the JSON form (`heketi db export`, `heketi db import`)"
-            }
+        let remove = [second, first].iter().find(|id| empty(id)).map(|id| Fix::Remove(Bucket::Node, (*id).to_owned()));
+        let (fix, hint) = match remove.map_or_else(|| self.merge(first, second), Ok) {
+            Ok(fix) => (Some(fix), String::new()),
+            Err(why) => (
+                None,
+                format!(
+                    "; both have devices, and {why}: look which of the two the host is, and give the other its own name \
+                     in the JSON form (`heketi db export`, `heketi db import`)"
+                ),
+            ),
         };
         let text = format!("host name {host} belongs to node {first} and to node {second}{hint}");
         self.severe(DamageKind::Name, text, fix);
     }
 
-    /// Volumes have names of their own in a cluster, block volumes in a hosting volume.
+    /// Two records of one host become one, which keeps all devices; or why they may be of different hosts.
+    fn merge(&self, first: &str, second: &str) -> Result<Fix, String> {
+        let database = self.database;
+        let unknown = || "one of them is not known".to_owned();
+        let (one, other) = database.nodes.get(first).zip(database.nodes.get(second)).ok_or_else(unknown)?;
+        if one.info.hostnames != other.info.hostnames {
+            return Err("their other names differ".into());
+        }
+        if one.info.cluster != other.info.cluster {
+            return Err("they are in different clusters".into());
+        }
+        let names = |node: &str| -> BTreeSet<&str> {
+            let devices = database.devices.values().filter(|it| it.node_id == node);
+            devices.map(|it| it.info.name.as_str()).collect()
+        };
+        if let Some(name) = names(first).intersection(&names(second)).next() {
+            return Err(format!("both have a device {name}"));
+        }
+        let is_registered = |id: &str| database.registrations.values().any(|node| node == id);
+        let (into, from) = match is_registered(second) && !is_registered(first) {
+            true => (second, first),
+            false => (first, second),
+        };
+        let zone = database.nodes.get(into).map_or(0, |node| node.info.zone);
+        Ok(Fix::Merge { from: from.to_owned(), into: into.to_owned(), zone })
+    }
+
+    /// Volumes have names of their own in a cluster, block volumes in a hosting volume. Which of two is the one that
+    /// there is, only the nodes can tell: taking the wrong one, its deletion would delete the other.
     pub(super) fn names(&mut self) {
         let database = self.database;
         let mut names = BTreeMap::new();
         for (id, entry) in &database.volumes {
-            if let Some(other) = names.insert((&entry.info.cluster, &entry.info.name), id) {
-                let name = &entry.info.name;
-                let text = format!(
-                    "volumes {other} and {id} of cluster {} are both called {name}: gluster has one of them at most; \
-                     remove the other in the JSON form (`heketi db export`, `heketi db import`)",
-                    entry.info.cluster
-                );
-                self.severe(DamageKind::Name, text, None);
-            }
+            let (cluster, name) = (&entry.info.cluster, &entry.info.name);
+            let Some(other) = names.insert((cluster, name), id) else { continue };
+            let made = |id: &String| self.first_brick(id);
+            let (fix, hint) = match (made(other), made(id)) {
+                (_, None) => (Some(Fix::Remove(Bucket::Volume, id.clone())), String::new()),
+                (None, Some(_)) => (Some(Fix::Remove(Bucket::Volume, other.clone())), String::new()),
+                (Some(one), Some(two)) => (
+                    None,
+                    format!(
+                        ": gluster has one of them at most, and `gluster volume info {name}` tells which: brick {one} is \
+                         of the first, {two} of the second; take the other out of the JSON form (`heketi db export`, \
+                         `heketi db import`), with its bricks"
+                    ),
+                ),
+            };
+            let text = format!("volumes {other} and {id} of cluster {cluster} are both called {name}{hint}");
+            self.severe(DamageKind::Name, text, fix);
         }
         let mut names = BTreeMap::new();
         for (id, entry) in &database.block_volumes {
-            if let Some(other) = names.insert((&entry.info.blockhostingvolume, &entry.info.name), id) {
-                let text = format!(
-                    "block volumes {other} and {id} in volume {} are both called {}: remove one of them in the JSON \
-                     form (`heketi db export`, `heketi db import`)",
-                    entry.info.blockhostingvolume, entry.info.name
-                );
-                self.severe(DamageKind::Name, text, None);
-            }
+            let (hosting, name) = (&entry.info.blockhostingvolume, &entry.info.name);
+            let Some(other) = names.insert((hosting, name), id) else { continue };
+            let iqn = |id: &String| database.block_volumes.get(id).map_or("", |it| it.info.blockvolume.iqn.as_str());
+            let text = format!(
+                "block volumes {other} and {id} in volume {hosting} are both called {name}: `gluster-block info` of \
+                 {name} tells the target of the one there is, {:?} is of the first, {:?} of the second; take the other \
+                 out of the JSON form (`heketi db export`, `heketi db import`)",
+                iqn(other),
+                iqn(id)
+            );
+            self.severe(DamageKind::Name, text, None);
         }
+    }
+
+    /// The path of a brick of the volume, if it has any.
+    fn first_brick(&self, volume: &str) -> Option<&str> {
+        let bricks = self.database.bricks.values();
+        bricks.filter(|it| it.info.volume == volume).map(|it| it.info.path.as_str()).next()
     }
 }

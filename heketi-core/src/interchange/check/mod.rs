@@ -1,6 +1,7 @@
 //! Damage that heketi v10 leaves in its database, each with a repair where there is one (core sections 8.4 and 9.2 of
 //! its behaviour).
 
+mod bucket;
 mod hosts;
 mod links;
 mod operations;

@@ -1,7 +1,8 @@
 //! Pending operations that v10 cannot load, and marks of operations that are gone.
 
 use super::super::{ActionEntry, OperationEntry, change, kind};
-use super::repair::{Bucket, Fix};
+use super::bucket::Bucket;
+use super::repair::Fix;
 use super::{DamageKind, Findings};
 
 impl Findings<'_> {

@@ -3,45 +3,9 @@
 use std::fmt;
 
 use super::super::upgrade::LOCKED_BY_UPDATE;
-use super::super::{PendingMark, V10Database};
+use super::super::{PendingMark, StorageSize, V10Database};
 use super::Damage;
-
-/// Which of a database's records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Bucket {
-    Cluster,
-    Node,
-    Device,
-    Volume,
-    Brick,
-    BlockVolume,
-}
-
-impl Bucket {
-    /// As v10's consistency check spells it inside of a sentence.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Cluster => "cluster",
-            Self::Node => "node",
-            Self::Device => "device",
-            Self::Volume => "volume",
-            Self::Brick => "brick",
-            Self::BlockVolume => "blockvolume",
-        }
-    }
-
-    /// As it spells it at the start of a sentence.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Cluster => "Cluster",
-            Self::Node => "Node",
-            Self::Device => "Device",
-            Self::Volume => "Volume",
-            Self::Brick => "Brick",
-            Self::BlockVolume => "BlockVolume",
-        }
-    }
-}
+use super::bucket::Bucket;
 
 /// What a repair does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +20,10 @@ pub(super) enum Fix {
     Remove(Bucket, String),
     /// Removes a brick that was never made, and frees its space.
     RemoveUnmade(String),
+    /// Gives the devices of node `from` to node `into`, which is the same host, and removes `from`.
+    Merge { from: String, into: String, zone: i64 },
+    /// The device is as large as what its bricks take, in KiB, and full.
+    DeviceFull { device: String, used: u64 },
     /// Sets what a device has free and used, in KiB.
     DeviceSizes { device: String, free: u64, used: u64 },
     /// Sets what a block hosting volume has free and reserved, in GiB, and locks it.
@@ -89,6 +57,16 @@ impl fmt::Display for Fix {
             }
             Self::Remove(kind, id) => write!(f, "remove the record of {} {id}", kind.word()),
             Self::RemoveUnmade(id) => write!(f, "remove the record of brick {id} and give its space back"),
+            Self::Merge { from, into, zone } => write!(
+                f,
+                "move the devices of node {from} to node {into} in zone {zone}, which has the same names, and remove \
+                 the record of node {from}"
+            ),
+            Self::DeviceFull { device, used } => write!(
+                f,
+                "set the size of device {device} to the {used} KiB that its bricks take, so that it gets no more of \
+                 them, until it is measured again (`heketi-cli device resync {device}`)"
+            ),
             Self::DeviceSizes { device, free, used } => {
                 write!(f, "set the sizes of device {device} to {free} KiB free and {used} KiB used")
             }
@@ -149,6 +127,12 @@ impl V10Database {
                     self.remove(Bucket::Brick, id);
                 }
             }
+            Fix::Merge { from, into, .. } => self.merge_nodes(from, into),
+            Fix::DeviceFull { device, used } => {
+                if let Some(device) = self.devices.get_mut(device) {
+                    device.info.storage = StorageSize { total: *used, free: 0, used: *used };
+                }
+            }
             Fix::DeviceSizes { device, free, used } => {
                 if let Some(device) = self.devices.get_mut(device) {
                     (device.info.storage.free, device.info.storage.used) = (*free, *used);
@@ -183,6 +167,27 @@ impl V10Database {
             Fix::Register { name, node } => _ = self.registrations.insert(name.clone(), node.clone()),
             Fix::Unregister(name) => _ = self.registrations.remove(name),
         }
+    }
+
+    /// Two records of one host become one. An earlier repair may have removed either.
+    fn merge_nodes(&mut self, from: &str, into: &str) {
+        if !self.nodes.contains_key(from) || !self.nodes.contains_key(into) {
+            return;
+        }
+        let owner = (Bucket::Node, into.to_owned());
+        let moved: Vec<String> =
+            self.devices.iter().filter(|(_, it)| it.node_id == from).map(|(id, _)| id.clone()).collect();
+        for id in moved {
+            if let Some(device) = self.devices.get_mut(&id) {
+                device.node_id = into.to_owned();
+            }
+            self.put_on_list(&owner, &(Bucket::Device, id));
+        }
+        let bricks = self.bricks.values_mut().filter(|it| it.info.node == from);
+        bricks.for_each(|brick| brick.info.node = into.to_owned());
+        let registered = self.registrations.values_mut().filter(|node| *node == from);
+        registered.for_each(|node| *node = into.to_owned());
+        self.remove(Bucket::Node, from);
     }
 
     /// The list of an owner for such members.

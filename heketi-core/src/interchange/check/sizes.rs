@@ -1,11 +1,17 @@
 //! Sizes and counts that do not add up.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::super::V10Database;
 use super::super::convert::durability;
 use super::super::upgrade::LOCKED_BY_UPDATE;
-use super::repair::{Bucket, Fix};
+use super::bucket::Bucket;
+use super::repair::Fix;
 use super::{DamageKind, Findings};
+
+/// No disk has more KiB: 1 EiB.
+const LARGEST: u64 = 1 << 50;
 
 impl Findings<'_> {
     pub(super) fn sizes(&mut self) {
@@ -15,38 +21,24 @@ impl Findings<'_> {
         self.unmade_bricks();
     }
 
-    /// What the thin pools of each device take. A clone's bricks live in those of its source.
-    fn charged(&self) -> BTreeMap<&str, u64> {
-        let mut pools = BTreeMap::new();
-        for (id, brick) in &self.database.bricks {
-            let pool = match brick.lvm_thin_pool.as_str() {
-                "" => format!("tp_{id}"),
-                name => name.to_owned(),
-            };
-            let charge = brick.tp_size.saturating_add(brick.pool_metadata_size);
-            pools.insert((brick.info.device.as_str(), pool), charge);
-        }
-        let mut charged: BTreeMap<&str, u64> = BTreeMap::new();
-        for ((device, _), charge) in pools {
-            let sum = charged.entry(device).or_default();
-            *sum = sum.saturating_add(charge);
-        }
-        charged
-    }
-
     fn devices(&mut self) {
         let database = self.database;
-        let charged: BTreeMap<String, u64> = self.charged().into_iter().map(|(id, sum)| (id.to_owned(), sum)).collect();
+        let charged = charged(database);
         for (id, device) in &database.devices {
-            let (size, bricks) = (&device.info.storage, charged.get(id).copied().unwrap_or_default());
+            let (size, bricks) = (&device.info.storage, charged.get(id.as_str()).copied().unwrap_or_default());
             let measure = "only the node can tell; measure the device again (`heketi-cli device resync`)";
             if bricks > size.total {
-                let text = format!(
-                    "Device {id} size values differ Total({}) < aggregateBricksSize({bricks}); {measure} with the \
-                     heketi that wrote this database",
-                    size.total
-                );
-                self.severe(DamageKind::Sizes, text, None);
+                let text =
+                    format!("Device {id} size values differ Total({}) < aggregateBricksSize({bricks})", size.total);
+                match bricks <= LARGEST {
+                    true => {
+                        self.severe(DamageKind::Sizes, text, Some(Fix::DeviceFull { device: id.clone(), used: bricks }))
+                    }
+                    false => {
+                        let text = format!("{text}; look for the brick whose size is wrong in the JSON form");
+                        self.severe(DamageKind::Sizes, text, None);
+                    }
+                }
                 continue;
             }
             let sized = Fix::DeviceSizes { device: id.clone(), free: size.total - bricks, used: bricks };
@@ -113,4 +105,26 @@ impl Findings<'_> {
             self.mild(DamageKind::Sizes, text, Some(Fix::RemoveUnmade(id.clone())));
         }
     }
+}
+
+/// What the thin pools of each device take. A clone's bricks live in those of its source.
+fn charged(database: &V10Database) -> BTreeMap<&str, u64> {
+    let pools = database.bricks.iter().map(|(id, brick)| {
+        let pool = match brick.lvm_thin_pool.as_str() {
+            "" => Cow::Owned(format!("tp_{id}")),
+            name => Cow::Borrowed(name),
+        };
+        let charge = brick.tp_size.saturating_add(brick.pool_metadata_size);
+        (brick.info.device.as_str(), pool, charge)
+    });
+    let mut pools: Vec<_> = pools.collect();
+    // The larger of two that differ comes first and counts.
+    pools.sort_unstable_by(|one, other| (other.0, &other.1, other.2).cmp(&(one.0, &one.1, one.2)));
+    pools.dedup_by(|next, first| (next.0, &next.1) == (first.0, &first.1));
+    let mut charged: BTreeMap<&str, u64> = BTreeMap::new();
+    for (device, _, charge) in pools {
+        let sum = charged.entry(device).or_default();
+        *sum = sum.saturating_add(charge);
+    }
+    charged
 }

@@ -87,10 +87,16 @@ impl V10Database {
     /// # Errors
     /// [`ConvertError`]; the database is converted as a whole or not at all.
     pub fn to_inventory(&self) -> Result<Converted, ConvertError> {
-        let blocking: Vec<Damage> = self.check().into_iter().filter(|damage| damage.blocks_conversion).collect();
-        if !blocking.is_empty() {
-            return Err(ConvertError::Damaged(blocking));
-        }
+        refuse(&self.check())?;
+        self.to_inventory_unchecked()
+    }
+
+    /// As [`V10Database::to_inventory`], without [`V10Database::check`]: for whoever has that done at the same time, and
+    /// then asks [`refuse`].
+    ///
+    /// # Errors
+    /// [`ConvertError::Value`].
+    pub fn to_inventory_unchecked(&self) -> Result<Converted, ConvertError> {
         let mut conversion = Conversion {
             database: self,
             records: Vec::new(),
@@ -107,6 +113,15 @@ impl V10Database {
         }
         Ok(Converted { inventory, notes })
     }
+}
+
+/// Do these findings of [`V10Database::check`] stand in the way of a conversion?
+///
+/// # Errors
+/// [`ConvertError::Damaged`] with those that do.
+pub fn refuse(found: &[Damage]) -> Result<(), ConvertError> {
+    let blocking: Vec<Damage> = found.iter().filter(|damage| damage.blocks_conversion).cloned().collect();
+    if blocking.is_empty() { Ok(()) } else { Err(ConvertError::Damaged(blocking)) }
 }
 
 impl Conversion<'_> {

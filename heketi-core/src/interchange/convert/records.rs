@@ -48,10 +48,9 @@ impl Conversion<'_> {
 
     /// What a device has in use besides its bricks is foreign to us. Bricks in one thin pool count once.
     fn devices(&mut self, bricks: &[Brick]) -> Converted<()> {
-        let mut pools = BTreeMap::new();
-        for brick in bricks {
-            pools.insert((brick.device, brick.pool_key()), brick.charge());
-        }
+        let mut pools: Vec<_> = bricks.iter().map(|brick| ((brick.device, brick.pool_key()), brick.charge())).collect();
+        pools.sort_unstable();
+        pools.dedup_by(|next, first| next.0 == first.0);
         let mut charged = BTreeMap::new();
         for ((device, _), charge) in pools {
             *charged.entry(device).or_insert(Kib::ZERO) += charge;
@@ -206,8 +205,8 @@ fn volume(key: &str, entry: &VolumeEntry) -> Converted<Volume> {
 
 pub(super) fn brick(key: &str, entry: &BrickEntry) -> Converted<Brick> {
     let (id, device) = (id("brick", key)?, self::id("device", &entry.info.device)?);
-    let unless = |text: &String, rule: String| Some(text.clone()).filter(|text| !text.is_empty() && *text != rule);
-    let rule = format!("{}/brick", brick_mount_point(device, id));
+    let unless = |text: &String, is_rule: bool| (!text.is_empty() && !is_rule).then(|| text.clone());
+    let named = |text: &str, prefix: &str| text.strip_prefix(prefix) == Some(key);
     Ok(Brick {
         id,
         device,
@@ -218,9 +217,9 @@ pub(super) fn brick(key: &str, entry: &BrickEntry) -> Converted<Brick> {
         metadata_size: Kib(entry.pool_metadata_size),
         format: if entry.sub_type == 2 { BrickFormat::Arbiter } else { BrickFormat::Normal },
         position: None,
-        thin_pool: unless(&entry.lvm_thin_pool, format!("tp_{key}")),
-        logical_volume: unless(&entry.lvm_lv, format!("brick_{key}")),
-        path: unless(&entry.info.path, rule),
+        thin_pool: unless(&entry.lvm_thin_pool, named(&entry.lvm_thin_pool, "tp_")),
+        logical_volume: unless(&entry.lvm_lv, named(&entry.lvm_lv, "brick_")),
+        path: unless(&entry.info.path, entry.info.path.strip_suffix("/brick") == Some(&brick_mount_point(device, id))),
         retired: false,
     })
 }

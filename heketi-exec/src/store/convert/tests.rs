@@ -1,6 +1,9 @@
 use std::collections::BTreeMap;
 
+use heketi_core::inventory::ChangeSet;
+
 use super::*;
+use crate::store::Revision;
 use crate::store::v10::{open_read_only, read_as_v10};
 
 const FILES: [&str; 3] = ["heketi-v10-crashed-clone", "heketi-v6x", "heketi-v40"];

@@ -269,7 +269,8 @@ async fn damage_records_and_repair(damage: &RecordDamage, pick: usize) {
     let context = format!("{} ({pick})", damage.name);
     let mut damaged = records.clone();
     let named = (damage.apply)(&scene.inventory(), &mut damaged, pick);
-    let dropped = salvage(damaged.clone()).dropped;
+    let salvaged = salvage(damaged.clone());
+    let dropped: Vec<_> = salvaged.dropped.into_iter().chain(salvaged.locked).collect();
     let refused = Inventory::from_records(damaged.clone()).err().map(|error| error.to_string());
     assert_eq!(dropped.is_empty(), refused.is_none(), "{context}: {dropped:?}");
     let scene = scene.with_records(|records| *records = damaged).await;

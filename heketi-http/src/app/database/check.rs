@@ -8,6 +8,7 @@ use heketi_exec::store::{self, DatabaseKind};
 
 use super::super::arguments::DbFile;
 use super::super::{Failure, tell};
+use super::repair::misfits;
 use super::{path_of, remedy};
 
 fn failed(error: impl std::fmt::Display) -> Failure {
@@ -51,14 +52,12 @@ fn v10(database: &mut V10Database) -> Vec<String> {
 
 fn ours(path: &std::path::Path) -> Result<Vec<String>, Failure> {
     let records = store::read_records(path).map_err(failed)?;
-    let Salvaged { inventory, dropped, .. } = match Inventory::from_records(records.clone()) {
-        Ok(inventory) => Salvaged { inventory, dropped: Vec::new() },
+    let salvaged = match Inventory::from_records(records.clone()) {
+        Ok(inventory) => Salvaged { inventory, ..Salvaged::default() },
         Err(_) => audit::salvage(records),
     };
-    let lost = dropped.iter().map(|(key, why)| {
-        format!("error: record {key} contradicts others: {why}\n  Repair: leave it out; an audit of the nodes takes in again what it stood for")
-    });
-    let findings = audit::check(&inventory).into_iter().map(|finding| {
+    let lost = misfits(&salvaged).into_iter().map(|(text, repair)| format!("error: {text}\n  Repair: {repair}"));
+    let findings = audit::check(&salvaged.inventory).into_iter().map(|finding| {
         let remedy = if finding.repair.is_automatic() { "Repair by `heketi-cli audit repair`" } else { "By hand" };
         format!("{}: {}\n  {remedy}: {}", finding.severity, finding.text, finding.repair)
     });

@@ -7,9 +7,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use heketi_core::audit;
-use heketi_core::interchange::V10Database;
+use heketi_core::audit::{self, Salvaged};
+use heketi_core::interchange::{Damage, V10Database};
 use heketi_core::inventory::{ChangeSet, Inventory, Key, Record};
+use heketi_core::model::Volume;
 use heketi_exec::RandomIds;
 use heketi_exec::store::{self, DatabaseKind, FileStore, Store};
 
@@ -34,37 +35,60 @@ pub(super) fn repair(dry_run: bool, apply: bool, file: &DbFile) -> Result<(), Fa
     }
 }
 
-/// Tells the repairs; returns whether there are any.
-fn plan(database: &V10Database) -> bool {
-    let found = database.check();
-    found.iter().for_each(|damage| tell(&format!("{}\n  {}", damage.text, remedy(damage))));
-    found.iter().any(|damage| damage.repair.is_some())
+/// How often a repair uncovers the next damage at most: a link, then a size, then a name.
+const ROUNDS: usize = 10;
+
+/// Repairs until nothing with a repair is left; returns how many were made. `tell` gets each damage once.
+fn repair_all(database: &mut V10Database, mut tell: impl FnMut(&Damage)) -> usize {
+    let (mut told, mut repaired) = (Vec::new(), 0);
+    for _ in 0..ROUNDS {
+        let found = database.check();
+        let made = database.repair(&found);
+        for damage in found {
+            if !told.contains(&damage) {
+                tell(&damage);
+                told.push(damage);
+            }
+        }
+        repaired += made;
+        if made == 0 {
+            break;
+        }
+    }
+    repaired
+}
+
+/// Tells the damages and their repairs; returns how many there are of both.
+fn plan(database: &V10Database) -> (usize, usize) {
+    let mut damages = 0;
+    let repairs = repair_all(&mut database.clone(), |damage| {
+        tell(&format!("{}\n  {}", damage.text, remedy(damage)));
+        damages += 1;
+    });
+    (damages, repairs)
 }
 
 fn bolt(path: &Path, apply: bool) -> Result<(), Failure> {
     let (mut database, _) = store::read_as_v10(path, true).map_err(failed)?;
     database.upgrade(&mut RandomIds::default());
-    let any = plan(&database);
+    let (damages, repairs) = plan(&database);
     if !apply {
         let kept = format!("{}.v10", path.display());
-        let then = match any {
+        let then = match repairs > 0 {
             true => format!("--apply would convert it with these repairs and keep the file as {kept}"),
             false => "Nothing to repair".to_owned(),
         };
         tell(&then);
         return Ok(());
     }
-    if !any {
+    if repairs == 0 {
         tell("Nothing to repair: it was not touched; a server that is started on it converts it");
         return Ok(());
     }
-    let conversion = store::convert_edited(path, &mut |database| {
-        let found = database.check();
-        database.repair(&found)
-    });
+    let conversion = store::convert_edited(path, &mut |database| repair_all(database, |_| {}));
     match conversion.map_err(failed)? {
         Some(done) => {
-            tell(&format!("Repaired: {} of {}", done.repaired, done.damages.len()));
+            tell(&format!("Repaired: {} of {damages}", done.repaired));
             conversion::lines(&done).iter().for_each(|line| eprintln!("{line}"));
             Ok(())
         }
@@ -75,14 +99,13 @@ fn bolt(path: &Path, apply: bool) -> Result<(), Failure> {
 fn json(path: &Path, apply: bool) -> Result<(), Failure> {
     let (mut database, _) = store::read_as_v10(path, true).map_err(failed)?;
     database.upgrade(&mut RandomIds::default());
-    let any = plan(&database);
-    if !any || !apply {
-        tell(if any { "--apply would make these repairs" } else { "Nothing to repair" });
+    let (damages, repairs) = plan(&database);
+    if repairs == 0 || !apply {
+        tell(if repairs > 0 { "--apply would make these repairs" } else { "Nothing to repair" });
         return Ok(());
     }
     let copy = back_up(path)?;
-    let found = database.check();
-    let repaired = database.repair(&found);
+    let repaired = repair_all(&mut database, |_| {});
     let new = PathBuf::from(format!("{}.new", path.display()));
     let write = || -> io::Result<()> {
         let _ = fs::remove_file(&new);
@@ -92,44 +115,63 @@ fn json(path: &Path, apply: bool) -> Result<(), Failure> {
         fs::rename(&new, path)
     };
     write().map_err(|error| failed(format!("{}: {error}", path.display())))?;
-    tell(&format!("Repaired: {repaired} of {}; the file as it was is {}", found.len(), copy.display()));
+    tell(&format!("Repaired: {repaired} of {damages}; the file as it was is {}", copy.display()));
     Ok(())
 }
 
 /// What no state can hold is left out; what is left is judged and repaired by a running server, with the nodes.
 fn ours(path: &Path, apply: bool) -> Result<(), Failure> {
-    let dropped = misfits(store::read_records(path).map_err(failed)?);
-    for (key, why) in &dropped {
-        tell(&format!("record {key} contradicts others: {why}\n  Repair: leave it out"));
-    }
-    if dropped.is_empty() {
+    let Some(salvaged) = salvaged(store::read_records(path).map_err(failed)?) else {
         tell("Nothing to repair without the nodes: `heketi-cli audit --nodes` asks a running server for the rest");
         return Ok(());
-    }
+    };
+    misfits(&salvaged).iter().for_each(|(text, repair)| tell(&format!("{text}\n  Repair: {repair}")));
     if !apply {
-        tell("--apply would leave these records out");
+        tell("--apply would make these repairs");
         return Ok(());
     }
     let store = FileStore::open(path).map_err(failed)?;
     let copy = back_up(path)?;
     // Again, now that nobody else can write.
     let (records, revision) = store.load().map_err(failed)?;
-    let mut changes = ChangeSet::default();
-    let dropped = misfits(records);
-    dropped.iter().for_each(|(key, _)| changes.delete(*key));
+    let (mut changes, mut repaired) = (ChangeSet::default(), 0);
+    if let Some(Salvaged { inventory, dropped, locked, .. }) = self::salvaged(records) {
+        repaired = dropped.len() + locked.len();
+        dropped.iter().for_each(|(key, _)| changes.delete(*key));
+        let kept = locked.iter().filter_map(|(key, _)| match key {
+            Key::Volume(id) => inventory.volume(*id),
+            _ => None,
+        });
+        kept.for_each(|volume| changes.put_volume(Volume::clone(volume)));
+    }
     store.commit(revision, &[changes]).map_err(failed)?;
     store.close();
-    tell(&format!("Repaired: {} of {}; the file as it was is {}", dropped.len(), dropped.len(), copy.display()));
-    tell("`heketi-cli audit --nodes` and `heketi-cli audit repair` take in again what these records stood for");
+    tell(&format!("Repaired: {repaired} of {repaired}; the file as it was is {}", copy.display()));
+    tell("`heketi-cli audit --nodes` and `heketi-cli audit repair` take in again what left out records stood for");
     Ok(())
 }
 
-/// Records that contradict others, and what.
-fn misfits(records: Vec<Record>) -> Vec<(Key, String)> {
+/// What can be made of records that contradict each other; none if they do not.
+pub(super) fn salvaged(records: Vec<Record>) -> Option<Salvaged> {
     match Inventory::from_records(records.clone()) {
-        Ok(_) => Vec::new(),
-        Err(_) => audit::salvage(records).dropped,
+        Ok(_) => None,
+        Err(_) => Some(audit::salvage(records)),
     }
+}
+
+/// What each contradiction is, and its repair.
+pub(super) fn misfits(salvaged: &Salvaged) -> Vec<(String, String)> {
+    let text = |(key, why): &(Key, String)| format!("record {key} contradicts others: {why}");
+    let dropped = salvaged
+        .dropped
+        .iter()
+        .map(|it| (text(it), "leave it out; an audit of the nodes takes in again what it stood for".to_owned()));
+    let locked = salvaged.locked.iter().map(|it| {
+        let repair = "keep it with all its block volumes, and lock it until its restriction is lifted; `heketi-cli audit \
+                      repair` counts what it hosts";
+        (text(it), repair.to_owned())
+    });
+    dropped.chain(locked).collect()
 }
 
 /// A copy beside the file, flushed.

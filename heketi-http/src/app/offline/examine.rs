@@ -6,14 +6,14 @@ use heketi_core::api;
 
 use crate::app::{Failure, tell};
 use crate::backend::examine;
-use crate::config::GlusterConfig;
+use crate::config::Config;
 
 /// Prints the examiner's answer between two lines that scripts look for.
-pub(super) async fn run(gluster: &GlusterConfig) -> Result<(), Failure> {
+pub(super) async fn run(config: &Config) -> Result<(), Failure> {
     tell("OFFLINE COMMAND: Examine state of Gluster");
     let failed = |text: String| Failure::plain(format!("Error examining gluster: {text}"));
-    let store = super::store_to_look_at(gluster).map_err(failed)?;
-    let (engine, _) = super::engine(gluster, store).await.map_err(failed)?;
+    let store = super::store_to_look_at(config).map_err(failed)?;
+    let (engine, _) = super::engine(config, store).await.map_err(failed)?;
     tell("Starting examiner now...");
     let seen = examine(&engine, false).await;
     engine.shut_down(Duration::ZERO).await;

@@ -13,50 +13,50 @@ use heketi_exec::store::{self, Store};
 
 use super::arguments::{OfflineCommand, OfflineTask};
 use super::{Failure, config_check, engine_config, nodes, open_store, tell};
-use crate::config::{Environment, GlusterConfig, Loaded};
+use crate::config::{Config, Environment, Loaded};
 use crate::logging;
 
 pub(super) async fn run(command: OfflineCommand) -> Result<(), Failure> {
     let file = command.config.ok_or_else(|| Failure::plain("Configuration file is required"))?;
-    let gluster = configured(&file)?;
+    let config = configured(&file)?;
     match command.task {
-        OfflineTask::CleanUp => clean_up(&gluster).await,
-        OfflineTask::Examine => examine::run(&gluster).await,
-        OfflineTask::UpdateDbVolume { name } => update_db_volume::run(&gluster, &name).await,
+        OfflineTask::CleanUp => clean_up(&config).await,
+        OfflineTask::Examine => examine::run(&config).await,
+        OfflineTask::UpdateDbVolume { name } => update_db_volume::run(&config, &name).await,
     }
 }
 
-fn configured(file: &Path) -> Result<GlusterConfig, Failure> {
+fn configured(file: &Path) -> Result<Config, Failure> {
     let loaded = Loaded::from_file(file, &Environment::process());
     let Loaded { config, mut warnings } = loaded.map_err(|error| Failure::from(error.to_string()))?;
     warnings.extend(config_check::without_effect(&config));
     warnings.iter().for_each(|warning| eprintln!("WARNING: {warning}"));
     nodes::refuse_unsupported(&config.glusterfs)?;
     logging::start(config.glusterfs.loglevel, config.log_format);
-    Ok(config.glusterfs)
+    Ok(config)
 }
 
 /// An engine that starts nothing by itself, and its way to the nodes.
-async fn engine(gluster: &GlusterConfig, store: Arc<dyn Store>) -> Result<(Engine, Arc<dyn Executor>), String> {
-    let nodes = nodes::connect(gluster).await?;
-    let config = EngineConfig { clean: false, monitor: None, ..engine_config(gluster) };
+async fn engine(config: &Config, store: Arc<dyn Store>) -> Result<(Engine, Arc<dyn Executor>), String> {
+    let nodes = nodes::connect(&config.glusterfs).await?;
+    let config = EngineConfig { clean: false, monitor: None, ..engine_config(config) };
     let engine = Engine::open(store, nodes.executor.clone(), config).await.map_err(|error| error.to_string())?;
     nodes.know(&engine);
     Ok((engine, nodes.executor))
 }
 
 /// The database as it is, for a command that changes nothing in it: a file of heketi v10 is not converted.
-fn store_to_look_at(gluster: &GlusterConfig) -> Result<Arc<dyn Store>, String> {
-    store::open_to_look(&gluster.db).map_err(|error| error.to_string())
+fn store_to_look_at(config: &Config) -> Result<Arc<dyn Store>, String> {
+    store::open_to_look(&config.glusterfs.db).map_err(|error| error.to_string())
 }
 
-async fn clean_up(gluster: &GlusterConfig) -> Result<(), Failure> {
+async fn clean_up(config: &Config) -> Result<(), Failure> {
     tell("OFFLINE COMMAND: Clean All Pending Operations");
     let failed = |text: String| Failure::plain(format!("Error cleaning operations: {text}"));
-    if gluster.db_read_only {
+    if config.glusterfs.db_read_only {
         return Err(failed("glusterfs.db_read_only is true: set it to false".to_owned()));
     }
-    let (engine, _) = engine(gluster, open_store(gluster).map_err(failed)?).await.map_err(failed)?;
+    let (engine, _) = engine(config, open_store(&config.glusterfs).map_err(failed)?).await.map_err(failed)?;
     eprintln!("Starting clean now...");
     engine.clean_up(None).await;
     let inventory = engine.inventory();

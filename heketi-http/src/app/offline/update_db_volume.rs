@@ -8,7 +8,7 @@ use heketi_core::operation::{Action, GlusterVolume, Host, Observation, Step};
 use heketi_exec::executor::Executor;
 
 use crate::app::{Failure, tell};
-use crate::config::GlusterConfig;
+use crate::config::Config;
 
 /// Tells which of these settings a volume has.
 const LEVEL: &str = "user.heketi.dbstoragelevel";
@@ -26,13 +26,13 @@ const OPTIONS: [&str; 9] = [
     "user.heketi.dbstoragelevel 1",
 ];
 
-pub(super) async fn run(gluster: &GlusterConfig, name: &str) -> Result<(), Failure> {
+pub(super) async fn run(config: &Config, name: &str) -> Result<(), Failure> {
     tell("OFFLINE COMMAND: update dbvol");
-    update(gluster, name).await.map_err(|text| Failure::plain(format!("Error updating db volume: {text}")))
+    update(config, name).await.map_err(|text| Failure::plain(format!("Error updating db volume: {text}")))
 }
 
-async fn update(gluster: &GlusterConfig, name: &str) -> Result<(), String> {
-    let (engine, executor) = super::engine(gluster, super::store_to_look_at(gluster)?).await?;
+async fn update(config: &Config, name: &str) -> Result<(), String> {
+    let (engine, executor) = super::engine(config, super::store_to_look_at(config)?).await?;
     let inventory = engine.inventory();
     let done = match inventory.volumes().find(|volume| volume.name == name) {
         Some(volume) => set_options(executor.as_ref(), &inventory, volume).await,
