@@ -7,6 +7,7 @@ mod faults;
 mod hosts;
 mod kubernetes;
 mod openssh;
+mod round_trips;
 mod server;
 mod simulator;
 mod sshd;
