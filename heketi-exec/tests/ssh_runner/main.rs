@@ -1,6 +1,7 @@
 //! The SSH runner against a server in this process that misbehaves on demand, and against a real OpenSSH
 //! server. Each test has servers of its own on loopback.
 
+mod agent;
 mod client;
 mod conformance;
 mod faults;
