@@ -7,6 +7,7 @@ mod conformance;
 mod faults;
 mod hosts;
 mod kubernetes;
+mod limits;
 mod openssh;
 mod round_trips;
 mod server;
