@@ -4,6 +4,7 @@
 mod agent;
 mod client;
 mod conformance;
+mod embed;
 mod faults;
 mod hosts;
 mod kubernetes;
