@@ -195,7 +195,7 @@ async fn execute(
     let line = Line::default();
     let told = line.clone();
     let client = client.with_progress(move |job| told.tell(job));
-    let (mut out, mut err) = (Above::new(line.clone(), out), Above::new(line, err));
+    let (mut out, mut err) = (Above::new(line.clone(), out), Above::new(line.clone(), err));
     let session = Session { client, json, terminal, out: &mut out, err: &mut err };
     let result = in_time(session, command, global.timeout).await;
     out.finish()?;
