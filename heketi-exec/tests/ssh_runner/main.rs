@@ -9,6 +9,7 @@ mod faults;
 mod hosts;
 mod kubernetes;
 mod limits;
+mod local;
 mod openssh;
 mod round_trips;
 mod server;
