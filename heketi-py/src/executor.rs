@@ -52,7 +52,7 @@ impl Executor {
                 return Ok(Connected { executor, host_keys: Some(host_keys) });
             }
             Way::Local { sudo, options } => {
-                Arc::new(NodeExecutor::new(Arc::new(LocalRunner { sudo: *sudo }), options.clone()))
+                Arc::new(NodeExecutor::new(Arc::new(LocalRunner::new(*sudo)), options.clone()))
             }
             Way::Mock(mock) => mock.clone(),
             Way::Python(runner, options) => Arc::new(NodeExecutor::new(runner.clone(), options.clone())),

@@ -7,7 +7,7 @@ use heketi_exec::executor::Executor;
 use heketi_exec::node::{NodeExecutor, NodeOptions};
 use heketi_exec::runner::inject::{InjectConfig, InjectRunner};
 use heketi_exec::runner::ssh::HostKeyPolicy;
-use heketi_exec::runner::{CommandRunner, SshConfig, SshRunner};
+use heketi_exec::runner::{CommandRunner, LocalRunner, SshConfig, SshRunner};
 use heketi_exec::sim::MockExecutor;
 
 use crate::config::{CommandConfig, ExecutorKind, GlusterConfig};
@@ -37,6 +37,7 @@ impl Nodes {
 pub(super) fn commands(gluster: &GlusterConfig) -> &CommandConfig {
     match gluster.executor {
         ExecutorKind::Kubernetes => &gluster.kube.commands,
+        ExecutorKind::Local => &gluster.local,
         _ => &gluster.ssh.commands,
     }
 }
@@ -57,6 +58,7 @@ pub(super) async fn connect(gluster: &GlusterConfig) -> Result<Nodes, String> {
     match gluster.executor {
         ExecutorKind::Ssh => ssh(gluster, options, |runner| runner),
         ExecutorKind::InjectSsh => ssh(gluster, options, injected(gluster)?),
+        ExecutorKind::Local => local(&gluster.local, options).await,
         ExecutorKind::Mock => Ok(mock(gluster, options, |runner| runner)),
         ExecutorKind::InjectMock => Ok(mock(gluster, options, injected(gluster)?)),
         #[cfg(feature = "kubernetes")]
@@ -82,6 +84,7 @@ async fn kubernetes(kube: &crate::config::KubeConfig, options: NodeOptions) -> R
 
     let mut config = KubernetesConfig::default();
     config.namespace.clone_from(&kube.namespace);
+    config.kubeconfig.clone_from(&kube.kubeconfig);
     config.selection = match (kube.use_pod_names, kube.gluster_daemonset) {
         (true, _) => PodSelection::Name,
         (false, true) => PodSelection::Node,
@@ -95,6 +98,29 @@ async fn kubernetes(kube: &crate::config::KubeConfig, options: NodeOptions) -> R
     Ok(Nodes { executor, host_keys: None, mock: None })
 }
 
+/// What commands on nodes begin with, beside LVM and udev. gluster-block is needed only for block volumes.
+const PROGRAMS: [&str; 17] = [
+    "awk", "cat", "chmod", "chown", "find", "gluster", "grep", "lsblk", "mkdir", "mkfs.xfs", "mount", "mv", "pgrep",
+    "rmdir", "sed", "umount", "wipefs",
+];
+
+async fn local(commands: &CommandConfig, options: NodeOptions) -> Result<Nodes, String> {
+    let runner = LocalRunner::new(commands.sudo);
+    // Behind a wrapper they are somewhere else.
+    let far = match commands.lvm_wrapper.split_whitespace().next() {
+        Some(wrapper) => vec![wrapper],
+        None => vec!["/usr/sbin/lvm", "/usr/bin/udevadm", "thin_check"],
+    };
+    let programs: Vec<&str> = PROGRAMS.into_iter().chain(far).collect();
+    runner
+        .check(&programs)
+        .await
+        .map_err(|error| format!("{error} (glusterfs.localexec.sudo is {})", commands.sudo))?;
+    tracing::info!("executor is local: this machine is the only node");
+    let executor = Arc::new(NodeExecutor::new(Arc::new(runner), options));
+    Ok(Nodes { executor, host_keys: None, mock: None })
+}
+
 fn mock(gluster: &GlusterConfig, options: NodeOptions, wrap: impl FnOnce(Runner) -> Runner) -> Nodes {
     tracing::warn!("executor is {}: nothing is done on real nodes", gluster.executor.name());
     let executor = Arc::new(MockExecutor::with_runner(options, gluster.mock_device_size.0, wrap));
@@ -104,10 +130,15 @@ fn mock(gluster: &GlusterConfig, options: NodeOptions, wrap: impl FnOnce(Runner)
 fn ssh(gluster: &GlusterConfig, options: NodeOptions, wrap: impl FnOnce(Runner) -> Runner) -> Result<Nodes, String> {
     let host_keys = Arc::new(EngineHostKeys::default());
     let mut config = SshConfig::new(&gluster.ssh.keyfile);
+    config.agent.clone_from(&gluster.ssh.identity_agent);
     config.user.clone_from(&gluster.ssh.user);
     config.port = gluster.ssh.port;
     config.use_passphrase_variable();
     config.sudo = gluster.ssh.commands.sudo;
+    config.connect_timeout = gluster.ssh.connect_timeout;
+    config.keepalive_interval = gluster.ssh.keepalive_interval;
+    config.channels_per_host = gluster.ssh.max_commands_per_node;
+    config.max_connections = gluster.ssh.max_connections;
     config.host_key_policy = gluster.ssh.host_key_policy;
     config.host_key_store = host_keys.clone();
     if let Some(files) = gluster.ssh.known_hosts.as_ref().filter(|files| !files.is_empty()) {

@@ -4,6 +4,7 @@ mod bad_input;
 mod container;
 mod database;
 mod demo;
+mod local;
 mod maintain;
 mod offline;
 mod operate;

@@ -78,7 +78,7 @@ class SshExecutor(Executor):
 
 
 class LocalExecutor(Executor):
-    """Commands on this machine, whatever the host name says: for a cluster of one node."""
+    """Commands on this machine, for a cluster of one node. Host names of other machines are refused."""
 
     def __init__(self, sudo: bool = False, **commands: Any) -> None:
         self._native = _heketi.Executor.local(sudo, _commands(commands))
