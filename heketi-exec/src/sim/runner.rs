@@ -279,6 +279,9 @@ impl SimRunner {
 
 /// Runs a command that was read, or answers as a shell does that does not know it.
 pub(super) fn run(state: &mut State, at: usize, command: &Result<Command, String>, line: &str) -> Output {
+    if let Some(refused) = state.nodes.get(at).and_then(|node| node.refuses(line)) {
+        return refused;
+    }
     match command {
         // A changing gluster command meets the lock of one that lasts.
         Ok(Command::Gluster(gluster)) if gluster.action.changes() => match state.begin_transaction(at, gluster) {
