@@ -21,7 +21,7 @@ use imbl::OrdMap;
 pub use change::{Change, ChangeSet, Key, Record};
 pub use claims::{Claim, Object};
 pub use index::Slot;
-pub(crate) use index::emptiness;
+pub(crate) use index::{emptiness, free_class};
 pub use job::{HistoryLimits, Job, JobResult, JobWork};
 pub use keyed::{KeyedOutcome, KeyedRequest};
 pub use stored::{StoredError, decode_key, decode_record, encode_key, encode_record};
