@@ -127,10 +127,15 @@ class Plan:
     @staticmethod
     def load(text: str, device_size: SupportsIndex | None, settings: str) -> Plan:
         """
-        Reads JSON: a topology file or a topology with its sizes. `device_size` in KiB is for devices whose size
-        the file does not tell; `settings` is JSON.
+        Reads JSON: a topology file, a topology with its sizes, or the export of a database. `device_size` in KiB is
+        for devices whose size the file does not tell; `settings` is JSON.
         """
-    def simulate(self, /, requests: str, samples: SupportsIndex, stop: bool) -> tuple[list[int], list[tuple[int, str]], list[tuple[int, float]], float, Plan]:
+    @staticmethod
+    def open(path: str | PathLike[str], device_size: SupportsIndex | None, settings: str) -> Plan:
+        """
+        Reads a file: JSON as `load` does, or a database.
+        """
+    def simulate(self, /, requests: str, samples: SupportsIndex, stop: bool) -> tuple[list[int], int, list[tuple[int, str]], list[tuple[int, float]], float, Plan]:
         """
         Does what a JSON list of requests says, one after the other, on a copy; takes `samples` samples of the
         space in use. With `stop` it ends at the first refusal.
@@ -145,9 +150,10 @@ class Remote:
     """
     A server, from afar.
     """
-    def __new__(cls, /, server: str, user: str, key: str, poll_delay: SupportsFloat | SupportsIndex, timeout: SupportsFloat | SupportsIndex | None, retries: SupportsIndex) -> Remote:
+    def __new__(cls, /, server: str, user: str, key: str, poll_delay: SupportsFloat | SupportsIndex, timeout: SupportsFloat | SupportsIndex | None, retries: SupportsIndex, insecure: bool, certificates: SupportsGetItem[int, str | PathLike[str]]) -> Remote:
         """
-        `timeout` is in seconds and for one answer, `poll_delay` in seconds; without a user no token is sent.
+        `timeout` is in seconds and for one answer, `poll_delay` in seconds; without a user no token is sent. `insecure`
+        takes any certificate; `certificates` are PEM files to trust instead of the system's.
         """
     def send(self, /, method: str, path: str, body: str | None) -> Pending:
         """
