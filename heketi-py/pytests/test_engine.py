@@ -94,11 +94,11 @@ def test_failed_steps_and_operations_are_told() -> None:
         mock.set_up("n2", False)
         with pytest.raises(heketi.Error):
             engine.device_add(engine.nodes()[0].id, "/dev/sdb")
-        with pytest.raises(heketi.Error) as failed:
+        with pytest.raises(heketi.Error, match="no answer"):
             engine.volume_create(size=5)
-        assert "n2" in str(failed.value)
-    kinds = {it.kind for it in events}
-    assert "step.failed" in kinds and kinds & {"operation.failed", "operation.suspended"}
+    told = list(events)
+    assert {it.host for it in told if it.kind == "step.failed"} == {"n2"}
+    assert any("no answer" in it.text for it in told if it.kind.startswith("operation."))
 
 
 def test_a_slow_reader_misses_nothing_that_is_remembered() -> None:
@@ -126,7 +126,7 @@ def test_coroutines_tell_the_same() -> None:
 
     phases, kinds = asyncio.run(asyncio.wait_for(work(), 60))
     # Simulated nodes are quick: a phase can be over before anybody looks.
-    assert phases[-1:] == ["volume"] and set(phases) <= {"bricks", "volume"}
+    assert phases and set(phases) <= {"bricks", "volume"}
     assert {"operation.started", "step.started", "volume.created", "operation.done"} <= set(kinds)
 
 

@@ -115,7 +115,7 @@ def test_a_python_executor_that_hangs() -> None:
         go_on.wait(60)
         return heketi.CommandResult(1)
 
-    executor = heketi.PythonExecutor(Runner(does), gluster_cli_timeout=1)
+    executor = heketi.PythonExecutor(Runner(does), limit=0.1)
     try:
         with heketi.Engine.open(executor=executor, grace=1) as engine:
             cluster = engine.cluster_create()
@@ -138,7 +138,7 @@ def test_failures_in_the_middle_are_undone() -> None:
         mock.add_node(f"n{zone}", f"192.0.2.{zone}")
     with heketi.Engine.open(executor=Runner(does)) as engine:
         engine.load_topology(topology())
-        broken.append("gluster --mode=script volume start")
+        broken.append(" volume start ")
         with pytest.raises(heketi.Error) as failed:
             engine.volume_create(size=5)
         assert "a defect of this program" in str(failed.value)

@@ -117,7 +117,8 @@ def test_databases_of_earlier_versions(name: str) -> None:
 
 def test_a_year_on_a_database() -> None:
     cluster = plan.load(DATABASES / "heketi-v10-crashed-clone.db")
-    volume = next(it for it in cluster.volumes() if it["durability"] == "replicate:2")
+    (volume,) = (it for it in cluster.volumes() if it["name"] == "web-data")
+    assert (volume["durability"], volume["size"]) == ("replicate:3", 15)
     done = cluster.simulate([
         {"op": "expand", "name": volume["name"], "expand_size": 1},
         {"op": "delete", "name": volume["name"]},

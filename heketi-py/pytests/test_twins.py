@@ -89,7 +89,8 @@ def life_with_an_engine(do: Do) -> None:
     do("pending_operation_cleanup")
     assert do("audit", nodes=True) == []
     assert do("audit_repair_plan") == []
-    do("audit_repair")
+    with pytest.raises(heketi.Invalid, match="None of the findings"):
+        do("audit_repair")
     missing(do, "node_replace")
     missing(do, "device_replace", name="/dev/sdx")
     events = do("events")

@@ -70,9 +70,10 @@ class Executor:
         On simulated nodes whose disks have `device_size` GiB. `commands` is JSON.
         """
     @staticmethod
-    def python(runner: Any, commands: str) -> Executor:
+    def python(runner: Any, limit: SupportsFloat | SupportsIndex | None, commands: str) -> Executor:
         """
-        Through an object with `run(host, command, timeout)`. `commands` is JSON.
+        Through an object with `run(host, command, timeout)`, where no command gets more than `limit` seconds.
+        `commands` is JSON.
         """
     def run(self, /, host: str, command: str) -> tuple[int, str, str]:
         """
@@ -142,7 +143,7 @@ class Plan:
         """
     def volumes(self, /) -> str:
         """
-        All volumes, as JSON.
+        All volumes, as JSON; not those that an operation of the state is just making or deleting.
         """
 
 @final

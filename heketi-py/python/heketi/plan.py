@@ -210,7 +210,8 @@ class Plan:
         return [_device(told) for told in json.loads(self._native.devices())]
 
     def volumes(self) -> list[dict[str, Any]]:
-        """All volumes: id, name, cluster, size in GiB, durability, number of bricks."""
+        """All volumes: id, name, cluster, size in GiB, durability, number of bricks. Those that an operation of a
+        database is just making or deleting are left out; their space is in use."""
         return list(json.loads(self._native.volumes()))
 
     def balance(self) -> Balance:

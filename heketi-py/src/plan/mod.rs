@@ -87,16 +87,17 @@ impl Plan {
         Json::Array(devices).to_string()
     }
 
-    /// All volumes, as JSON.
+    /// All volumes, as JSON; not those that an operation of the state is just making or deleting.
     fn volumes(&self, py: Python<'_>) -> String {
         let volume = |volume: &Arc<heketi_core::model::Volume>| {
             json!({
                 "id": volume.id.to_string(), "name": volume.name, "cluster": volume.cluster.to_string(),
-                "size": volume.size.0, "durability": volume.durability.to_string(),
+                "size": volume.size.0, "durability": volume.durability.to_string().replace(' ', ":"),
                 "bricks": self.inventory.bricks_of_volume(volume.id).count(),
             })
         };
-        py.detach(|| Json::Array(self.inventory.volumes().map(volume).collect())).to_string()
+        let seen = |it: &&Arc<heketi_core::model::Volume>| !self.inventory.is_volume_hidden(it.id);
+        py.detach(|| Json::Array(self.inventory.volumes().filter(seen).map(volume).collect())).to_string()
     }
 }
 
