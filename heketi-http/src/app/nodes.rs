@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use heketi_exec::engine::{Engine, EngineHostKeys};
 use heketi_exec::executor::Executor;
-use heketi_exec::node::{NodeExecutor, NodeOptions};
+use heketi_exec::node::{NodeCheck, NodeExecutor, NodeOptions, check_node};
 use heketi_exec::runner::inject::{InjectConfig, InjectRunner};
 use heketi_exec::runner::ssh::HostKeyPolicy;
 use heketi_exec::runner::{CommandRunner, LocalRunner, SshConfig, SshRunner};
@@ -15,6 +15,9 @@ use crate::config::{CommandConfig, ExecutorKind, GlusterConfig};
 /// The way to the nodes.
 pub(super) struct Nodes {
     pub executor: Arc<dyn Executor>,
+    /// What the executor's commands go through.
+    runner: Runner,
+    options: NodeOptions,
     /// Where accepted host keys are kept, once the engine is open.
     host_keys: Option<Arc<EngineHostKeys>>,
     /// The simulated nodes, if they are.
@@ -30,6 +33,14 @@ impl Nodes {
         for failed in self.mock.iter().flat_map(|mock| mock.cluster().populate(&engine.inventory())) {
             tracing::info!("the simulated nodes lack something: {failed}");
         }
+    }
+
+    /// What a node has and lacks of what heketi needs. Changes nothing there.
+    pub(super) async fn check(&self, host: &str) -> NodeCheck {
+        if let Some(mock) = &self.mock {
+            mock.cluster().add_node(host, host, []);
+        }
+        check_node(self.runner.as_ref(), &self.options, host).await
     }
 }
 
@@ -94,8 +105,7 @@ async fn kubernetes(kube: &crate::config::KubeConfig, options: NodeOptions) -> R
     config.max_connections = kube.max_connections.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
     config.timeout_prefix = !kube.disable_timeout_prefix;
     let runner = KubernetesRunner::connect(config).await.map_err(|error| error.to_string())?;
-    let executor = Arc::new(NodeExecutor::new(Arc::new(runner), options));
-    Ok(Nodes { executor, host_keys: None, mock: None })
+    Ok(over(Arc::new(runner), options))
 }
 
 /// What commands on nodes begin with, beside LVM and udev. gluster-block is needed only for block volumes.
@@ -123,8 +133,18 @@ async fn local(commands: &CommandConfig, options: NodeOptions) -> Result<Nodes, 
 
 fn mock(gluster: &GlusterConfig, options: NodeOptions, wrap: impl FnOnce(Runner) -> Runner) -> Nodes {
     tracing::warn!("executor is {}: nothing is done on real nodes", gluster.executor.name());
-    let executor = Arc::new(MockExecutor::with_runner(options, gluster.mock_device_size.0, wrap));
-    Nodes { executor: executor.clone(), host_keys: None, mock: Some(executor) }
+    let mut runner: Option<Runner> = None;
+    let executor = Arc::new(MockExecutor::with_runner(options.clone(), gluster.mock_device_size.0, |simulated| {
+        runner.insert(wrap(simulated)).clone()
+    }));
+    let runner = runner.unwrap_or_else(|| Arc::new(executor.cluster().runner()));
+    Nodes { executor: executor.clone(), runner, options, host_keys: None, mock: Some(executor) }
+}
+
+/// An executor whose commands go through `runner`.
+fn over(runner: Runner, options: NodeOptions) -> Nodes {
+    let executor = Arc::new(NodeExecutor::new(runner.clone(), options.clone()));
+    Nodes { executor, runner, options, host_keys: None, mock: None }
 }
 
 fn ssh(gluster: &GlusterConfig, options: NodeOptions, wrap: impl FnOnce(Runner) -> Runner) -> Result<Nodes, String> {
@@ -147,8 +167,7 @@ fn ssh(gluster: &GlusterConfig, options: NodeOptions, wrap: impl FnOnce(Runner) 
         config.known_hosts.clone_from(files);
     }
     let runner = SshRunner::new(config).map_err(|error| error.to_string())?;
-    let executor = Arc::new(NodeExecutor::new(wrap(Arc::new(runner)), options));
-    Ok(Nodes { executor, host_keys: Some(host_keys), mock: None })
+    Ok(Nodes { host_keys: Some(host_keys), ..over(wrap(Arc::new(runner)), options) })
 }
 
 fn options(commands: &CommandConfig) -> NodeOptions {

@@ -1,6 +1,7 @@
 //! The programs as a user starts them.
 
 mod bad_input;
+mod check_node;
 mod container;
 mod database;
 mod demo;
