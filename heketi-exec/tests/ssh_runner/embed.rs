@@ -19,8 +19,9 @@ async fn it_works_on_simulated_nodes() {
         let told = example::serve(mock.clone(), ["a", "b", "c"].map(String::from).into()).await.unwrap();
         assert!(told.ends_with("with 2 bricks"), "{told}");
         assert_eq!(mock.cluster().snapshot().pools[0].volumes.len(), 1);
-        let failed = example::serve(mock, vec!["a".into()]).await.unwrap_err();
-        assert!(failed.to_string().contains("Failed"), "{failed}");
+        let lonely = Arc::new(MockExecutor::new(NodeOptions::default(), 500));
+        let failed = example::serve(lonely, vec!["a".into()]).await.unwrap_err();
+        assert!(failed.to_string().contains("No space"), "{failed}");
     })
     .await;
 }
