@@ -42,7 +42,7 @@ fn main() {
     println!("|--:|---|--:|--:|--:|--:|");
     for devices in [1_000, 10_000] {
         row(devices, "10 GiB, replica 3", &[replica(10)], count);
-        row(devices, "10, 20, 50 and 100 GiB in turn, replica 3", &[10, 20, 50, 100].map(replica), count);
+        row(devices, "1, 5, 10 and 20 GiB in turn, replica 3", &[1, 5, 10, 20].map(replica), count);
         row(devices, "10 GiB, one brick", &[request(10, Durability::None)], count);
         row(devices, "10 GiB, disperse 4+2", &[request(10, Durability::Disperse { data: 4, redundancy: 2 })], count);
     }

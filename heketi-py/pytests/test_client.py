@@ -6,6 +6,7 @@ import asyncio
 import http.server
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -78,6 +79,16 @@ def test_coroutines(server: str) -> None:
             await client.node_info("0" * 32)
 
     asyncio.run(asyncio.wait_for(work(), 60))
+
+
+def test_an_answer_may_take_the_timeout() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = heketi.HeketiClient(f"http://127.0.0.1:{silent.getsockname()[1]}", "", "", timeout=0.2)
+        with pytest.raises(heketi.Unreachable):
+            client.hello()
+    for wrong in (-1, float("nan")):
+        with pytest.raises(ValueError, match="timeout"):
+            heketi.HeketiClient("http://127.0.0.1:9", "", "", timeout=wrong)
 
 
 def test_waiting_lets_other_threads_run() -> None:
