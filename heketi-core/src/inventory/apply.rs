@@ -165,7 +165,8 @@ impl Inventory {
         }
         let (pool, metadata) = (brick.pool_size, brick.metadata_size);
         let others = self.bricks_in_pool_of(&brick);
-        if let Some(other) = self.pool_mate(&brick).filter(|it| (it.pool_size, it.metadata_size) != (pool, metadata)) {
+        let mate = if others == 0 { None } else { self.pool_mate(&brick) };
+        if let Some(other) = mate.filter(|it| (it.pool_size, it.metadata_size) != (pool, metadata)) {
             return refuse(format!("bricks {} and {} share a thin pool and differ in its size", brick.id, other.id));
         }
         self.index.pool_bricks.insert((brick.device, brick.pool_key()), others + 1);
@@ -180,9 +181,6 @@ impl Inventory {
 
     /// Another brick in the thin pool of `brick`.
     fn pool_mate(&self, brick: &Brick) -> Option<&Arc<Brick>> {
-        if self.bricks_in_pool_of(brick) == 0 {
-            return None;
-        }
         let mates = self.bricks_of_device(brick.device).filter(|id| *id != brick.id).filter_map(|id| self.brick(id));
         mates.into_iter().find(|other| other.pool_key() == brick.pool_key())
     }
