@@ -52,7 +52,7 @@ if ! kill -0 "$server" 2>/dev/null; then
     echo "the demo server ended" >&2
     exit 1
 fi
-if grep -i "defect\|panicked" "$log"; then
+if grep -i "defect\|panicked\|operation stopped" "$log"; then
     echo "the demo server found a defect of its own" >&2
     exit 1
 fi

@@ -10,7 +10,8 @@ import schemathesis
 
 URL = os.environ["HEKETI_URL"]
 
-# Texts of failures that are answered with 500, as in heketi v10: on the request, or by the queue for its job.
+# Texts of refusals that are answered with 500, as in heketi v10. The queue tells how a job failed in the job's own
+# words, with 500 too; what heketi itself got wrong there is in its log, which `openapi-check.sh` reads.
 EXPECTED = re.compile(
     r"""^(
     Failed\ to\ (allocate\ new\ (block\ )?volume|allocate\ (block\ )?volume\ expansion|set\ up\ (block\ )?volume\ delete
@@ -106,11 +107,12 @@ def map_body(context, body):
 
 @schemathesis.check
 def refusals(context, response, case):
-    """500 only with a known text; nothing turned the service off, so 503 never; no stack in any answer."""
+    """500 only with a known text or for a failed job; nothing turned the service off, so 503 never; no stack."""
     text = response.text if response.status_code >= 400 else ""
     assert response.status_code != 503, f"503 without an admin mode: {text}"
     if response.status_code >= 500:
-        assert response.status_code == 500 and EXPECTED.match(text), f"{response.status_code}: {text}"
+        known = case.operation.path == "/queue/{id}" or EXPECTED.match(text)
+        assert response.status_code == 500 and known, f"{response.status_code}: {text}"
     if response.status_code >= 400 and text:
         assert text.endswith("\n"), f"an error ends its line: {text!r}"
         assert "panicked" not in text and ".rs:" not in text, text

@@ -11,6 +11,7 @@ stub=python/heketi/_heketi.pyi
 export PATH=$environment/bin:$PATH VIRTUAL_ENV=$environment
 
 cargo build --locked --quiet -p heketi-http --bin heketi
+cargo build --locked --quiet -p heketi-exec --features node-sim --bin heketi-node-sim
 rm -f python/heketi/_heketi*.so
 MATURIN_PEP517_ARGS="--profile dev" pip install --quiet ".[test]"
 
@@ -22,9 +23,9 @@ diff -u "$stub" "$made" || { echo "$stub is not what the code says: heketi-py/te
 python make_aio.py --check
 
 # The installed module is tested, not the sources beside it.
-export HEKETI_SERVER=$target/debug/heketi
+export HEKETI_SERVER=$target/debug/heketi HEKETI_NODE_SIM=$target/debug/heketi-node-sim
 timeout 300 mypy --strict -p heketi
-timeout 300 mypy --strict docs/recipes/*.py pytests tests/smoke.py
+timeout 300 mypy --strict docs/recipes/*.py docs/rate.py pytests tests/smoke.py
 timeout 300 stubtest heketi --allowlist stubtest-allowed
 timeout 300 python tests/smoke.py
 timeout 500 pytest

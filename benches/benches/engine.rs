@@ -7,7 +7,7 @@ use heketi_benches::{SlowStore, is_smoke_run};
 use heketi_core::api::CheckedVolumeCreate;
 use heketi_core::id::QueueId;
 use heketi_core::inventory::JobResult;
-use heketi_core::model::{Durability, HostNames, Snapshot, Tags};
+use heketi_core::model::{Durability, HostNames, Tags};
 use heketi_core::operation::{DeviceAddRequest, NodeAddRequest};
 use heketi_core::placement::Policy;
 use heketi_core::units::Gib;
@@ -66,16 +66,7 @@ async fn finished(engine: &Engine, job: QueueId) -> JobResult {
 }
 
 fn request() -> CheckedVolumeCreate {
-    CheckedVolumeCreate {
-        size: Gib(1),
-        name: None,
-        clusters: Vec::new(),
-        durability: Durability::Replicate { replica: 3 },
-        gid: 0,
-        options: Vec::new(),
-        block: false,
-        snapshot: Snapshot::default(),
-    }
+    CheckedVolumeCreate::new(Gib(1), Durability::Replicate { replica: 3 })
 }
 
 /// Volumes created in a second by `clients` clients, each of which waits for one volume before it asks for

@@ -2,11 +2,12 @@
 //! connection for every command, as heketi v10 does for every batch.
 
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use heketi_benches::is_smoke_run;
+use heketi_benches::{is_smoke_run, readable};
 use heketi_core::api::CheckedVolumeCreate;
 use heketi_core::id::QueueId;
 use heketi_core::inventory::JobResult;
@@ -22,49 +23,9 @@ use heketi_exec::store::MemoryStore;
 use russh::keys::key::safe_rng;
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::{Algorithm, PrivateKey};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Mutex, mpsc};
-
-/// Passes on what comes in, half a round trip later.
-async fn delay(mut from: impl AsyncReadExt + Unpin, mut to: impl AsyncWriteExt + Unpin, half: Duration) {
-    let (send, mut receive) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
-    let reading = async {
-        let mut buffer = vec![0; 64 * 1024];
-        while let Ok(bytes @ 1..) = from.read(&mut buffer).await {
-            let _ = send.send((Instant::now() + half, buffer[..bytes].to_vec()));
-        }
-        drop(send);
-    };
-    let writing = async {
-        while let Some((at, bytes)) = receive.recv().await {
-            tokio::time::sleep_until(at.into()).await;
-            if to.write_all(&bytes).await.is_err() {
-                return;
-            }
-        }
-        let _ = to.shutdown().await;
-    };
-    tokio::join!(reading, writing);
-}
-
-/// A port whose round trips to `target` take this much longer. Connecting takes one.
-async fn distant(target: SocketAddr, round_trip: Duration) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
-    let address = listener.local_addr().expect("bound");
-    tokio::spawn(async move {
-        while let Ok((near, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                tokio::time::sleep(round_trip).await;
-                let Ok(far) = TcpStream::connect(target).await else { return };
-                let _ = (near.set_nodelay(true), far.set_nodelay(true));
-                let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
-                tokio::join!(delay(near_in, far_out, round_trip / 2), delay(far_in, near_out, round_trip / 2));
-            });
-        }
-    });
-    address
-}
+use tokio::runtime::Builder;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 /// Simulated nodes far away.
 struct Far {
@@ -86,11 +47,10 @@ async fn far(nodes: usize, round_trip: Duration) -> Far {
         sim.add_node(&name, &format!("10.0.0.{n}"), [SimDisk::gib("/dev/sdb", 4000)]);
         listen.push((name, SocketAddr::from(([127, 0, 0, 1], 0))));
     }
-    let server = SshServer::start(&sim, listen, SshServerOptions::default()).await.expect("loopback");
-    let mut addresses = Vec::new();
-    for (_, address) in server.nodes() {
-        addresses.push(distant(*address, round_trip).await);
-    }
+    let mut options = SshServerOptions::default();
+    options.round_trip = round_trip;
+    let server = SshServer::start(&sim, listen, options).await.expect("loopback");
+    let addresses = server.nodes().iter().map(|(_, address)| *address).collect();
     let mut config = SshConfig::new(directory.path().join("id"));
     config.max_connections = nodes;
     config.connect_timeout = Duration::from_secs(60);
@@ -196,8 +156,8 @@ impl Executor for Switch {
     }
 }
 
-/// Round trips that making a brick on each of three nodes at once takes, connections being there.
-async fn brick_round_trips(round_trip: Duration) -> f64 {
+/// How long making a brick on each of three nodes at once takes, connections being there: the best of several tries.
+async fn brick_time(round_trip: Duration) -> Duration {
     let far = far(3, round_trip).await;
     let executor =
         NodeExecutor::new(Arc::new(SshRunner::new(far.config.clone()).expect("a key")), NodeOptions::default());
@@ -213,8 +173,8 @@ async fn brick_round_trips(round_trip: Duration) -> f64 {
         let action = Action::SetUpDevice { device: "/dev/sdb".into(), volume_group: "vg_b".into(), wipe: false };
         executor.execute(&step(n, action)).await.expect("an empty disk");
     }
-    let mut best = f64::INFINITY;
-    for try_number in 0..5 {
+    let mut best = Duration::MAX;
+    for try_number in 0..10 {
         let id = format!("{try_number:032x}");
         let brick = BrickSpec {
             volume_group: "vg_b".into(),
@@ -232,17 +192,35 @@ async fn brick_round_trips(round_trip: Duration) -> f64 {
         let made = tokio::join!(executor.execute(&a), executor.execute(&b), executor.execute(&c));
         let took = start.elapsed();
         assert!(made.0.is_ok() && made.1.is_ok() && made.2.is_ok(), "{made:?}");
-        best = best.min(took.as_secs_f64() / round_trip.as_secs_f64());
+        best = best.min(took);
     }
     best
 }
 
-#[tokio::main]
-async fn main() {
+/// Round trips that making a brick on each of three nodes at once takes: counted, by a clock that moves only while
+/// messages are on their way.
+fn brick_round_trips() -> f64 {
+    // Timers are a millisecond coarse.
+    let round_trip = Duration::from_secs(1);
+    let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
+    runtime.block_on(brick_time(round_trip)).as_secs_f64() / round_trip.as_secs_f64()
+}
+
+fn main() -> ExitCode {
+    let trips = brick_round_trips();
+    Builder::new_multi_thread().enable_all().build().expect("a runtime").block_on(measure(trips))
+}
+
+async fn measure(trips: f64) -> ExitCode {
     let smoke = is_smoke_run();
-    let trips = brick_round_trips(Duration::from_millis(20)).await;
-    println!("a brick on each of 3 nodes, 20 ms a round trip: {trips:.2} round trips (goal: at most 2)");
-    assert!(smoke || trips <= 2.0, "too many round trips");
+    let round_trip = Duration::from_millis(20);
+    let (near, far_away) = (brick_time(Duration::ZERO).await, brick_time(round_trip).await);
+    println!(
+        "a brick on each of 3 nodes: {trips:.1} round trips (goal: at most 2); {}, and {} with 20 ms a round trip",
+        readable(near),
+        readable(far_away)
+    );
+    let few = (trips * 10.0).round() <= 20.0;
 
     let (nodes, volumes) = if smoke { (5, 3) } else { (100, 100) };
     let round_trip = Duration::from_millis(50);
@@ -259,5 +237,9 @@ async fn main() {
     };
     let ratio = theirs.as_secs_f64() / ours.as_secs_f64();
     println!("the same with a connection for every command: {theirs:.1?}, {ratio:.1} times as long (goal: 8)");
-    assert!(smoke || ratio >= 8.0, "not fast enough");
+    if !smoke && !(few && ratio >= 8.0) {
+        eprintln!("A goal was missed.");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
 }

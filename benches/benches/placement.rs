@@ -10,7 +10,7 @@ use heketi_benches::{CpuWatch, Scene, Shape, Times, is_smoke_run, readable};
 use heketi_core::api::CheckedVolumeCreate;
 use heketi_core::id::{BrickId, SeededIds};
 use heketi_core::inventory::Inventory;
-use heketi_core::model::{Durability, Snapshot, TagRule, VolumeOptions, ZoneChecking};
+use heketi_core::model::{Durability, TagRule, VolumeOptions, ZoneChecking};
 use heketi_core::operation::{VolumeCreate, choose_cluster};
 use heketi_core::placement::{Choice, Effort, Facts, Policy, Wanted, choose};
 use heketi_core::units::{Gib, Timestamp};
@@ -46,16 +46,8 @@ fn policy() -> Policy {
 }
 
 fn request(gib: u64, options: &[&str]) -> CheckedVolumeCreate {
-    CheckedVolumeCreate {
-        size: Gib(gib),
-        name: None,
-        clusters: Vec::new(),
-        durability: Durability::Replicate { replica: 3 },
-        gid: 0,
-        options: options.iter().map(|option| (*option).to_owned()).collect(),
-        block: false,
-        snapshot: Snapshot::default(),
-    }
+    let options = options.iter().map(|option| (*option).to_owned()).collect();
+    CheckedVolumeCreate { options, ..CheckedVolumeCreate::new(Gib(gib), Durability::Replicate { replica: 3 }) }
 }
 
 fn wanted<'a>(scene: &Scene, request: &CheckedVolumeCreate, rule: Option<&'a TagRule>) -> Wanted<'a> {

@@ -20,6 +20,7 @@ pub mod inventory;
 pub mod model;
 pub mod operation;
 pub mod placement;
+pub mod simulation;
 pub mod units;
 
 pub use error::{Error, ErrorKind};

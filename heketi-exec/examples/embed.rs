@@ -24,6 +24,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
             (Arc::new(NodeExecutor::new(Arc::new(runner), NodeOptions::default())), hosts.to_vec())
         }
     };
+    println!("{}", serve(executor, hosts).await?);
+    Ok(())
+}
+
+/// Makes a cluster of the hosts, and a replicated volume of 10 GiB on it.
+pub async fn serve(executor: Arc<dyn Executor>, hosts: Vec<String>) -> Result<String, Box<dyn Error>> {
     // `FileStore::open` keeps the state over restarts.
     let engine = Engine::open(Arc::new(MemoryStore::new()), executor, EngineConfig::default()).await?;
     let cluster = engine.cluster_create(true, true).await?;
@@ -36,9 +42,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     let request: VolumeCreateRequest = decode(br#"{"size": 10, "durability": {"type": "replicate"}}"#)?;
     let job = engine.volume_create(request.check()?).await?;
-    println!("{:?} with {} bricks", finished(&engine, job).await?, engine.inventory().bricks().count());
+    let told = format!("{:?} with {} bricks", finished(&engine, job).await?, engine.inventory().bricks().count());
     engine.shut_down(Duration::from_secs(10)).await;
-    Ok(())
+    Ok(told)
 }
 
 async fn finished(engine: &Engine, job: heketi_core::id::QueueId) -> Result<JobResult, Box<dyn Error>> {

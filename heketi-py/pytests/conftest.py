@@ -1,12 +1,16 @@
-"""A real server over simulated nodes."""
+"""Real programs: servers over simulated nodes, simulated nodes behind SSH."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import socket
 import subprocess
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,35 +18,83 @@ import pytest
 import heketi
 
 KEY = "a key of the administrator"
+REPOSITORY = Path(__file__).resolve().parents[2]
+CERTIFICATES = REPOSITORY / "heketi-http" / "tests" / "http" / "certificates"
+DATABASES = REPOSITORY / "heketi-core" / "tests" / "data"
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Its address."""
-    directory = tmp_path_factory.mktemp("server")
-    config = directory / "heketi.json"
-    config.write_text(json.dumps({
+@contextmanager
+def serving(directory: Path, **config: object) -> Iterator[str]:
+    """A server with simulated nodes; gives its port."""
+    file = directory / "heketi.json"
+    file.write_text(json.dumps({
         "port": "0",
         "bind_address": "127.0.0.1",
         "use_auth": True,
         "jwt": {"admin": {"key": KEY}, "user": {"key": "another key of users"}},
         "glusterfs": {"executor": "mock", "db": str(directory / "heketi.db"), "loglevel": "warning"},
+        **config,
     }))
-    program = os.environ["HEKETI_SERVER"]
-    process = subprocess.Popen([program, f"--config={config}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    with running([os.environ["HEKETI_SERVER"], f"--config={file}"], r"Listening on port (\d+)") as port:
+        yield port
+
+
+@contextmanager
+def running(command: Sequence[str], ready: str) -> Iterator[str]:
+    """A program, from the line that says that it is ready; gives the first group of that."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    # One that says nothing is ended, which ends the loop below.
+    patience = threading.Timer(60, process.kill)
+    patience.start()
     try:
         said = []
         assert process.stdout
         for line in process.stdout:
             said.append(line)
-            if port := re.search(r"Listening on port (\d+)", line):
+            if found := re.search(ready, line):
                 break
         else:
-            pytest.fail("the server did not start: " + "".join(said))
-        yield f"http://127.0.0.1:{port[1]}"
+            pytest.fail(f"{command[0]} did not start: " + "".join(said))
+        patience.cancel()
+        yield found[1]
     finally:
+        patience.cancel()
         process.terminate()
-        process.wait(30)
+        process.communicate(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server."""
+    with serving(tmp_path_factory.mktemp("server")) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def tls_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of one whose certificate `authority.pem` signed."""
+    files = {"cert_file": str(CERTIFICATES / "signed.pem"), "key_file": str(CERTIFICATES / "signed.key")}
+    with serving(tmp_path_factory.mktemp("tls"), enable_tls=True, **files) as port:
+        yield f"https://localhost:{port}"
+
+
+@dataclass(frozen=True)
+class SimulatedNodes:
+    """Nodes behind SSH."""
+
+    directory: Path
+    port: int
+
+
+@pytest.fixture(scope="session")
+def node_sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedNodes]:
+    """Simulated nodes behind SSH, on addresses of loopback."""
+    directory = tmp_path_factory.mktemp("nodes")
+    with socket.create_server(("127.77.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [os.environ["HEKETI_NODE_SIM"], str(directory), "--nodes=3", f"--port={port}"]
+    with running(command, r"(\d+) nodes listen"):
+        yield SimulatedNodes(directory, port)
 
 
 @pytest.fixture

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pandas
@@ -12,7 +16,7 @@ from hypothesis import strategies as st
 import heketi
 from heketi import plan
 
-from .conftest import topology
+from .conftest import DATABASES, REPOSITORY, topology
 
 
 @st.composite
@@ -86,3 +90,83 @@ def test_wrong_files_are_refused(tmp_path: Any) -> None:
         plan.load(topology(), device_size=1, policy={"brick_max": 1})
     with pytest.raises(FileNotFoundError):
         plan.load(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("name", ["heketi-v10-crashed-clone", "heketi-v40", "heketi-v6x"])
+def test_databases_of_earlier_versions(name: str) -> None:
+    file = DATABASES / f"{name}.db"
+    exported = json.loads(file.with_suffix(".json").read_text())
+    before = file.read_bytes()
+    read = [plan.load(source) for source in (file, file.with_suffix(".json"), str(file), exported)]
+    assert file.read_bytes() == before
+    first = read[0]
+    for other in read[1:]:
+        assert (other.devices(), other.volumes()) == (first.devices(), first.volumes())
+    assert {it["id"] for it in first.volumes()} == set(exported["volumeentries"])
+    for device in first.devices():
+        entry = exported["deviceentries"][device.id]["Info"]
+        assert (device.name, device.total * 1024**2) == (entry["name"], entry["storage"]["total"])
+        assert device.used * 1024**2 == entry["storage"]["used"]
+    for room in first.capacity(size=1, durability="none"):
+        assert room.largest <= room.free
+        one = {"size": 1, "durability": "none", "clusters": [room.cluster]}
+        filled = first.simulate([{**one, "count": 3}])
+        assert filled.placed == (3 if room.volumes >= 3 else room.volumes)
+        assert bool(first.explain(1, "none", clusters=[room.cluster])) == (room.volumes > 0)
+
+
+def test_a_year_on_a_database() -> None:
+    cluster = plan.load(DATABASES / "heketi-v10-crashed-clone.db")
+    (volume,) = (it for it in cluster.volumes() if it["name"] == "web-data")
+    assert (volume["durability"], volume["size"]) == ("replicate:3", 15)
+    done = cluster.simulate([
+        {"op": "expand", "name": volume["name"], "expand_size": 1},
+        {"op": "delete", "name": volume["name"]},
+        {"op": "delete", "name": volume["name"]},
+    ])
+    assert [it.request for it in done.refused] == [2]
+    assert done.plan.balance().mean < cluster.balance().mean
+    hosting = {it["id"] for it in cluster.volumes()} - {it["id"] for it in done.plan.volumes()}
+    assert hosting == {volume["id"]}
+
+
+def test_databases_of_ours(tmp_path: Path) -> None:
+    db = tmp_path / "heketi.db"
+    with heketi.Engine.open(db, executor=heketi.MockExecutor()) as engine:
+        engine.load_topology(topology())
+        volume = engine.volume_create(size=10)
+        with pytest.raises(heketi.StoreError):
+            plan.load(db)
+        told = plan.load(engine.topology_info())
+    kept = plan.load(db)
+    assert [it["id"] for it in kept.volumes()] == [volume.id]
+    assert sorted(it.used for it in kept.devices()) == sorted(it.used for it in told.devices())
+
+
+def test_a_simulation_goes_on_where_another_ended() -> None:
+    first = plan.load(topology(), device_size=100).simulate([{"size": 10, "count": 2}])
+    second = first.plan.simulate([{"size": 10, "durability": "replicate:3", "count": 3}])
+    assert not second.refused and len(second.plan.volumes()) == 5
+    assert (first.bricks, second.bricks) == (2, 9)
+    assert second.bricks_per_second == pytest.approx(3 * second.placements_per_second)
+
+
+@settings(max_examples=25, deadline=None)
+@given(topologies(), st.lists(st.tuples(st.integers(1, 40), st.sampled_from(["none", "replicate:2", "replicate:3"]))))
+def test_a_simulation_places_as_it_explains(file: dict[str, Any], wishes: list[tuple[int, str]]) -> None:
+    cluster = plan.load(file)
+    for size, durability in wishes[:8]:
+        told = cluster.explain(size, durability)
+        done = cluster.simulate([{"size": size, "durability": durability}])
+        assert bool(told) == (done.placed == 1) and done.bricks == len(told.bricks)
+        grown = zip(cluster.devices(), done.plan.devices(), strict=True)
+        taken = sorted(f"{new.host}:{new.name}" for old, new in grown for _ in range(new.bricks - old.bricks))
+        assert taken == sorted(f"{it.host}:{it.device}" for it in told.bricks)
+        cluster = done.plan
+
+
+def test_the_rate_is_printed() -> None:
+    script = REPOSITORY / "heketi-py" / "docs" / "rate.py"
+    told = subprocess.run([sys.executable, script, "50"], capture_output=True, text=True, check=True, timeout=120)
+    lines = told.stdout.splitlines()
+    assert len(lines) == 3 and all("50 volumes of 10 GiB" in line and "bricks a second" in line for line in lines)

@@ -1,11 +1,13 @@
 //! The REST client: requests go out as the caller wrote them, jobs are followed to their end.
 
+use std::path::PathBuf;
 use std::process;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use heketi_http::auth::Secret;
 use heketi_http::client::{Client, ClientOptions, Credentials};
+use heketi_http::tls::ClientTls;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -28,8 +30,10 @@ pub(crate) struct Remote {
 
 #[pymethods]
 impl Remote {
-    /// `timeout` is in seconds and for one answer, `poll_delay` in seconds; without a user no token is sent.
+    /// `timeout` is in seconds and for one answer, `poll_delay` in seconds; without a user no token is sent. `insecure`
+    /// takes any certificate; `certificates` are PEM files to trust instead of the system's.
     #[new]
+    #[allow(clippy::too_many_arguments)] // the Python half gives each a name
     fn new(
         server: String,
         user: String,
@@ -37,6 +41,8 @@ impl Remote {
         poll_delay: f64,
         timeout: Option<f64>,
         retries: u32,
+        insecure: bool,
+        certificates: Vec<PathBuf>,
     ) -> PyResult<Self> {
         let credentials = if user.is_empty() && key.is_empty() {
             Credentials::none()
@@ -50,6 +56,7 @@ impl Remote {
             poll_retries: retries,
             connect_timeout: limit.min(ClientOptions::default().connect_timeout),
             request_timeout: limit,
+            tls: ClientTls { insecure, certificates },
             ..ClientOptions::default()
         };
         Ok(Self { server, credentials, options, client: Mutex::new(None) })

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use heketi_exec::engine::EngineHostKeys;
 use heketi_exec::executor::Executor as Executes;
@@ -11,6 +12,7 @@ use heketi_exec::runner::{LocalRunner, SshConfig, SshRunner};
 use heketi_exec::sim::MockExecutor;
 use pyo3::prelude::*;
 
+use crate::client::seconds_of;
 use crate::failure::Failure;
 use crate::python_runner::PythonRunner;
 use crate::settings::{CommandSettings, read};
@@ -52,7 +54,7 @@ impl Executor {
                 return Ok(Connected { executor, host_keys: Some(host_keys) });
             }
             Way::Local { sudo, options } => {
-                Arc::new(NodeExecutor::new(Arc::new(LocalRunner { sudo: *sudo }), options.clone()))
+                Arc::new(NodeExecutor::new(Arc::new(LocalRunner::new(*sudo)), options.clone()))
             }
             Way::Mock(mock) => mock.clone(),
             Way::Python(runner, options) => Arc::new(NodeExecutor::new(runner.clone(), options.clone())),
@@ -98,10 +100,12 @@ impl Executor {
         Ok(Self { way: Way::Mock(Arc::new(MockExecutor::new(options(commands)?, device_size))) })
     }
 
-    /// Through an object with `run(host, command, timeout)`. `commands` is JSON.
+    /// Through an object with `run(host, command, timeout)`, where no command gets more than `limit` seconds.
+    /// `commands` is JSON.
     #[staticmethod]
-    fn python(runner: Py<PyAny>, commands: &str) -> PyResult<Self> {
-        Ok(Self { way: Way::Python(Arc::new(PythonRunner::new(runner)), options(commands)?) })
+    fn python(runner: Py<PyAny>, limit: Option<f64>, commands: &str) -> PyResult<Self> {
+        let limit = limit.map_or(Ok(Duration::MAX), |seconds| seconds_of("limit", seconds))?;
+        Ok(Self { way: Way::Python(Arc::new(PythonRunner::new(runner, limit)), options(commands)?) })
     }
 
     /// The lines that reached simulated nodes: host, line, exit status.

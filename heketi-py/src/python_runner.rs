@@ -16,13 +16,15 @@ use tokio::time::timeout;
 
 use crate::gate;
 
-/// What a call may take beyond the time of its line.
-const MARGIN: Duration = Duration::from_secs(30);
+/// What a call may take beyond the time of its line: `run` is told that time and ends by itself.
+const MARGIN: Duration = Duration::from_secs(5);
 
 /// An object with `run(host, command, timeout)`.
 #[derive(Clone)]
 pub(crate) struct PythonRunner {
     object: Arc<Py<PyAny>>,
+    /// The most a command may take, where that is less than its own time.
+    limit: Duration,
 }
 
 impl fmt::Debug for PythonRunner {
@@ -42,14 +44,14 @@ enum Trouble {
 }
 
 impl PythonRunner {
-    pub(crate) fn new(object: Py<PyAny>) -> Self {
-        Self { object: Arc::new(object) }
+    pub(crate) fn new(object: Py<PyAny>, limit: Duration) -> Self {
+        Self { object: Arc::new(object), limit }
     }
 
     async fn run_line(&self, host: &str, line: &CommandLine) -> Result<LineResult, Trouble> {
         let started = Instant::now();
         let (object, host, text) = (self.object.clone(), host.to_owned(), line.text.clone());
-        let (limit, secret) = (line.timeout, line.secret_output);
+        let (limit, secret) = (line.timeout.min(self.limit), line.secret_output);
         let call = move || {
             gate::attach(|py| {
                 let called = object.bind(py).call_method1("run", (host, text, limit.as_secs_f64()));

@@ -69,7 +69,7 @@ class Smoke(unittest.TestCase):
         events = engine.events()
         cluster = engine.cluster_create()
         engine.close()
-        self.assertEqual([(event.kind, event.id) for event in events], [("cluster-added", cluster.id)])
+        self.assertEqual([(event.kind, event.id) for event in events], [("cluster.created", cluster.id)])
 
     def test_a_python_executor(self) -> None:
         mock = heketi.MockExecutor()

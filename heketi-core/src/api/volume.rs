@@ -76,6 +76,23 @@ pub struct CheckedVolumeCreate {
     pub snapshot: Snapshot,
 }
 
+impl CheckedVolumeCreate {
+    /// A volume of `size` GiB that any cluster may take, with a name made from its id, no options, and no room for
+    /// snapshots.
+    pub fn new(size: Gib, durability: Durability) -> Self {
+        Self {
+            size,
+            name: None,
+            clusters: Vec::new(),
+            durability,
+            gid: 0,
+            options: Vec::new(),
+            block: false,
+            snapshot: Snapshot::default(),
+        }
+    }
+}
+
 impl VolumeCreateRequest {
     /// Checks what concerns several fields, or needs more than the form of one.
     ///

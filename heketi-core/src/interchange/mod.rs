@@ -30,7 +30,7 @@ pub use bolt::is_bolt;
 pub use check::{Damage, DamageKind};
 pub use consistency::{CheckedRecords, ConsistencyReport};
 pub use convert::{ConvertError, Converted, Note, refuse};
-pub use export::ExportRefused;
+pub use export::{ExportRefused, name_database};
 pub use records::*;
 pub use upgrade::UpgradeNote;
 

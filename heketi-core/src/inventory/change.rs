@@ -162,3 +162,12 @@ impl FromIterator<Change> for ChangeSet {
         Self { changes: changes.into_iter().collect() }
     }
 }
+
+impl IntoIterator for ChangeSet {
+    type Item = Change;
+    type IntoIter = std::vec::IntoIter<Change>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.changes.into_iter()
+    }
+}

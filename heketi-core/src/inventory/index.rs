@@ -22,6 +22,28 @@ pub(crate) struct SlotKey {
     pub device: DeviceId,
 }
 
+/// Cluster, zone, class of free space, use for arbiter volumes.
+pub(crate) type Class = (ClusterId, i64, u8, ArbiterUse);
+
+impl SlotKey {
+    fn of(cluster: ClusterId, slot: &Slot) -> Self {
+        Self {
+            cluster,
+            zone: slot.zone,
+            class: free_class(slot.free),
+            arbiter: slot.arbiter,
+            emptiness: Reverse(emptiness(slot.free, slot.total)),
+            total: Reverse(slot.total),
+            hash: slot.device.stable_hash(0),
+            device: slot.device,
+        }
+    }
+
+    fn class(self) -> Class {
+        (self.cluster, self.zone, self.class, self.arbiter)
+    }
+}
+
 /// A device that can take bricks, with what placement needs to know of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
@@ -86,11 +108,13 @@ pub(crate) struct Index {
     pub volume_bricks: OrdSet<(VolumeId, BrickId)>,
     pub retired_bricks: OrdSet<(NodeId, BrickId)>,
     /// How many bricks live in each thin pool.
-    pub pool_bricks: OrdMap<(DeviceId, PoolKey), u32>,
+    pub pool_bricks: OrdMap<(PoolKey, DeviceId), u32>,
     pub cluster_block_volumes: OrdSet<(ClusterId, BlockVolumeId)>,
     pub hosted_block_volumes: OrdSet<(VolumeId, BlockVolumeId)>,
     pub block_volume_names: OrdMap<(VolumeId, String), BlockVolumeId>,
     pub cluster_volumes: OrdSet<(ClusterId, VolumeId)>,
+    /// How many volumes a cluster has.
+    pub volume_counts: OrdMap<ClusterId, u64>,
     pub volume_names: OrdMap<(ClusterId, String), VolumeId>,
     pub hosts: OrdMap<String, NodeId>,
     pub charged: OrdMap<DeviceId, Kib>,
@@ -99,7 +123,7 @@ pub(crate) struct Index {
     /// Devices that stand in the wrong place in the order of placement; none between two change sets.
     pub out_of_order: BTreeSet<DeviceId>,
     /// How many devices of each use stand in each class of each zone.
-    pub classes: OrdMap<(ClusterId, i64, u8, ArbiterUse), u64>,
+    pub classes: OrdMap<Class, u64>,
     /// Space of the devices of a cluster that can take bricks, added up.
     pub cluster_space: OrdMap<ClusterId, ClusterSpace>,
     pub claims: OrdMap<Object, Vector<(OperationId, Claim)>>,
@@ -108,42 +132,71 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// Takes a device into the order of placement.
-    pub fn insert_slot(&mut self, cluster: ClusterId, slot: Slot) {
-        let key = SlotKey {
-            cluster,
-            zone: slot.zone,
-            class: free_class(slot.free),
-            arbiter: slot.arbiter,
-            emptiness: Reverse(emptiness(slot.free, slot.total)),
-            total: Reverse(slot.total),
-            hash: slot.device.stable_hash(0),
-            device: slot.device,
-        };
-        self.slots.insert(key, slot);
-        self.slot_keys.insert(slot.device, key);
-        let space = self.cluster_space.get(&cluster).copied().unwrap_or_default();
-        self.cluster_space.insert(cluster, space.with(&slot));
-        let class = (cluster, key.zone, key.class, key.arbiter);
-        let count = self.classes.get(&class).copied().unwrap_or(0);
-        self.classes.insert(class, count + 1);
+    /// Puts a device where it belongs in the order of placement of its cluster, or out of that.
+    pub fn place(&mut self, device: DeviceId, slot: Option<(ClusterId, Slot)>) {
+        match slot {
+            Some((cluster, slot)) => self.set_slot(cluster, slot),
+            None => self.remove_slot(device),
+        }
+    }
+
+    fn set_slot(&mut self, cluster: ClusterId, slot: Slot) {
+        let key = SlotKey::of(cluster, &slot);
+        let old_key = self.slot_keys.insert(slot.device, key);
+        let old = old_key.filter(|old| *old != key).and_then(|old| self.slots.remove(&old));
+        let old = self.slots.insert(key, slot).or(old);
+        // Nearly always it stays in its cluster, and in most cases in its class.
+        match (old, old_key) {
+            (Some(old), Some(old_key)) if old_key.cluster == cluster => {
+                self.change_space(cluster, |space| space.without(&old).with(&slot));
+            }
+            (old, old_key) => {
+                if let (Some(old), Some(old_key)) = (old, old_key) {
+                    self.change_space(old_key.cluster, |space| space.without(&old));
+                }
+                self.change_space(cluster, |space| space.with(&slot));
+            }
+        }
+        if old_key.map(SlotKey::class) != Some(key.class()) {
+            old_key.into_iter().for_each(|old| self.leave_class(old.class()));
+            let count = self.classes.get(&key.class()).copied().unwrap_or(0);
+            self.classes.insert(key.class(), count + 1);
+        }
     }
 
     /// Takes a device out of the order of placement, if it is in it.
-    pub fn remove_slot(&mut self, device: DeviceId) {
+    fn remove_slot(&mut self, device: DeviceId) {
         let Some(key) = self.slot_keys.remove(&device) else {
             return;
         };
         if let Some(slot) = self.slots.remove(&key) {
-            match self.cluster_space.get(&key.cluster).map(|space| space.without(&slot)) {
-                Some(space) if space.devices > 0 => self.cluster_space.insert(key.cluster, space),
-                _ => self.cluster_space.remove(&key.cluster),
-            };
+            self.change_space(key.cluster, |space| space.without(&slot));
         }
-        let class = (key.cluster, key.zone, key.class, key.arbiter);
+        self.leave_class(key.class());
+    }
+
+    fn change_space(&mut self, cluster: ClusterId, change: impl FnOnce(ClusterSpace) -> ClusterSpace) {
+        let space = change(self.cluster_space.get(&cluster).copied().unwrap_or_default());
+        if space.devices > 0 {
+            self.cluster_space.insert(cluster, space);
+        } else {
+            self.cluster_space.remove(&cluster);
+        }
+    }
+
+    fn leave_class(&mut self, class: Class) {
         match self.classes.get(&class).copied() {
             Some(count) if count > 1 => self.classes.insert(class, count - 1),
             _ => self.classes.remove(&class),
+        };
+    }
+
+    /// Counts a volume of a cluster once more, or once less.
+    pub fn count_volume(&mut self, cluster: ClusterId, there: bool) {
+        let count = self.volume_counts.get(&cluster).copied().unwrap_or(0);
+        match if there { count + 1 } else { count.saturating_sub(1) } {
+            0 => self.volume_counts.remove(&cluster),
+            count => self.volume_counts.insert(cluster, count),
         };
     }
 

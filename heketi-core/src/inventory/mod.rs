@@ -21,7 +21,7 @@ use imbl::OrdMap;
 pub use change::{Change, ChangeSet, Key, Record};
 pub use claims::{Claim, Object};
 pub use index::Slot;
-pub(crate) use index::emptiness;
+pub(crate) use index::{emptiness, free_class};
 pub use job::{HistoryLimits, Job, JobResult, JobWork};
 pub use keyed::{KeyedOutcome, KeyedRequest};
 pub use stored::{StoredError, decode_key, decode_record, encode_key, encode_record};
@@ -65,9 +65,7 @@ impl Inventory {
         let mut records: Vec<Record> = records.into_iter().collect();
         // Keys sort referenced kinds before those that refer to them.
         records.sort_by_key(Record::key);
-        let mut inventory = Self::default();
-        inventory.apply_each(records.into_iter().map(Change::Put))?;
-        Ok(inventory)
+        Self::default().with(records.into_iter().map(Change::Put))
     }
 
     /// Every record, sorted by kind and id.

@@ -74,6 +74,18 @@ impl Inventory {
         block_volumes_of_volume(VolumeId) -> BlockVolumeId in hosted_block_volumes;
     }
 
+    /// How many volumes a cluster has, pending ones too.
+    pub fn volume_count(&self, cluster: ClusterId) -> u64 {
+        self.index.volume_counts.get(&cluster).copied().unwrap_or(0)
+    }
+
+    /// Is the id of a volume or brick one of these?
+    pub(crate) fn has_ids_between(&self, first: [u8; 16], last: [u8; 16]) -> bool {
+        let bricks = BrickId::from_bytes(first)..=BrickId::from_bytes(last);
+        let volumes = VolumeId::from_bytes(first)..=VolumeId::from_bytes(last);
+        self.bricks.range(bricks).next().is_some() || self.volumes.range(volumes).next().is_some()
+    }
+
     /// The volume of this name in a cluster, pending or not.
     pub fn volume_named(&self, cluster: ClusterId, name: &str) -> Option<VolumeId> {
         self.index.volume_names.get(&(cluster, name.to_owned())).copied()
@@ -104,6 +116,13 @@ impl Inventory {
         let first = self.classes(cluster, i64::MIN).next();
         std::iter::successors(first, move |(zone, _)| self.classes(cluster, zone.checked_add(1)?).next())
             .map(|(zone, _)| zone)
+    }
+
+    /// Zones of a cluster with devices that can take bricks, and the classes of free space and uses that those
+    /// are in, ascending.
+    pub(crate) fn zones_and_classes(&self, cluster: ClusterId) -> impl Iterator<Item = (i64, (u8, ArbiterUse))> {
+        let all = (cluster, i64::MIN, 0, ArbiterUse::FIRST)..=(cluster, i64::MAX, u8::MAX, ArbiterUse::LAST);
+        self.index.classes.range(all).map(|((_, zone, class, arbiter), _)| (*zone, (*class, *arbiter)))
     }
 
     /// Zones from `first` on, and the classes of free space that devices there are in, ascending.
@@ -220,7 +239,7 @@ impl Inventory {
 
     /// How many bricks live in the thin pool of `brick`, itself included: more than one after a clone.
     pub fn bricks_in_pool_of(&self, brick: &Brick) -> u32 {
-        self.index.pool_bricks.get(&(brick.device, brick.pool_key())).copied().unwrap_or(0)
+        self.index.pool_bricks.get(&(brick.pool_key(), brick.device)).copied().unwrap_or(0)
     }
 
     /// Storage host names of all nodes of a cluster in the order of node ids: what clients mount from.

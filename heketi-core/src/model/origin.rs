@@ -14,6 +14,11 @@ pub struct Origin {
     pub of: OriginOf,
 }
 
+impl Origin {
+    /// The id of what was recorded of the database itself.
+    pub const OF_DATABASE: OriginId = OriginId::from_bytes([0; 16]);
+}
+
 /// What heketi v10 had recorded of an object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -7,7 +7,7 @@ use crate::api::CheckedVolumeCreate;
 use crate::error::Error;
 use crate::id::{ClusterId, VolumeId};
 use crate::inventory::{Claim, Inventory, Object};
-use crate::model::{BlockHosting, BlockRestriction, Durability, Snapshot};
+use crate::model::{BlockHosting, BlockRestriction, Durability};
 use crate::placement::{Effort, Facts, Policy};
 use crate::units::Gib;
 
@@ -114,16 +114,9 @@ fn new_hosting(
     if !policy.block_hosting.auto_create {
         return Err(cannot("Block Hosting Volume Creation is disabled. Create a Block hosting volume and try again."));
     }
-    Ok(Hosting::New(CheckedVolumeCreate {
-        size,
-        name: None,
-        clusters: clusters.iter().map(ToString::to_string).collect(),
-        durability: Durability::Replicate { replica: 3 },
-        gid: 0,
-        options: Vec::new(),
-        block: true,
-        snapshot: Snapshot::default(),
-    }))
+    let clusters = clusters.iter().map(ToString::to_string).collect();
+    let volume = CheckedVolumeCreate::new(size, Durability::Replicate { replica: 3 });
+    Ok(Hosting::New(CheckedVolumeCreate { clusters, block: true, ..volume }))
 }
 
 /// Is a hosting volume being created or deleted? Its space may be what the next request needs.

@@ -91,6 +91,7 @@ pub use volume_create::VolumeCreate;
 pub use volume_delete::VolumeDelete;
 pub use volume_expand::VolumeExpand;
 pub use volume_explain::{capacity, explain_placement};
+pub(crate) use volume_plan::choose_cluster_remembering;
 pub use volume_plan::{ClusterChoice, choose_cluster, choose_expansion, explain_create, explain_expansion};
 
 use crate::error::Error;

@@ -90,7 +90,8 @@ impl AuditRepair {
             items.push(item);
         }
         if items.is_empty() {
-            return Err(Error::new(ErrorKind::Invalid, "None of the findings can be repaired by heketi"));
+            let text = "None of the findings can be repaired by heketi; the plan tells what to do by hand";
+            return Err(Error::new(ErrorKind::Invalid, text));
         }
         if !items.iter().any(Item::is_open) {
             return Err(Error::conflict());

@@ -89,6 +89,30 @@ impl VolumeCreate {
         policy: &Policy,
         ids: &mut dyn IdSource,
     ) -> Result<Option<(Self, Volume, Vec<Brick>)>, Error> {
+        let Some((volume, bricks)) = Self::records(inventory, request, chosen, policy, ids)? else {
+            return Ok(None);
+        };
+        let work = Self {
+            volume: volume.id,
+            devices: devices_of(&bricks),
+            phase: Phase::Bricks,
+            told: false,
+            clusters: request.clusters.clone(),
+            retries: 0,
+            avoid: BTreeSet::new(),
+            last: false,
+        };
+        Ok(Some((work, volume, bricks)))
+    }
+
+    /// The records alone.
+    pub(crate) fn records(
+        inventory: &Inventory,
+        request: &CheckedVolumeCreate,
+        chosen: &ClusterChoice,
+        policy: &Policy,
+        ids: &mut dyn IdSource,
+    ) -> Result<Option<(Volume, Vec<Brick>)>, Error> {
         let id = VolumeId::new(ids);
         let name = request.name.clone().unwrap_or_else(|| format!("vol_{id}"));
         still_eligible(inventory, chosen.cluster, Some(&name), request.block, policy)?;
@@ -103,20 +127,8 @@ impl VolumeCreate {
             options: all_options(request, policy),
             hosting: request.block.then(|| BlockHosting::of(request.size)),
         };
-        let Some(bricks) = bricks_for(inventory, &volume, &chosen.choice, 0, policy, ids) else {
-            return Ok(None);
-        };
-        let work = Self {
-            volume: id,
-            devices: devices_of(&bricks),
-            phase: Phase::Bricks,
-            told: false,
-            clusters: request.clusters.clone(),
-            retries: 0,
-            avoid: BTreeSet::new(),
-            last: false,
-        };
-        Ok(Some((work, volume, bricks)))
+        let bricks = bricks_for(inventory, &volume, &chosen.choice, 0, policy, ids);
+        Ok(bricks.map(|bricks| (volume, bricks)))
     }
 
     /// The work of a heketi v10 that ended in the middle of it: gluster may have been told, and it is undone.

@@ -65,13 +65,7 @@ impl VolumeExpand {
         ids: &mut dyn IdSource,
         now: Timestamp,
     ) -> Result<Option<Planned>, Error> {
-        let volume = free_volume(inventory, id)?;
-        let existing = inventory.bricks_of_volume(id).filter_map(|brick| inventory.brick(brick));
-        let sets = existing.map(|brick| brick.position.map_or(0, |position| position.set + 1)).max().unwrap_or(0);
-        let existing = inventory.bricks_of_volume(id).count() as u64;
-        let unnumbered = existing / u64::from(volume.durability.set_size().max(1));
-        let first_set = sets.max(u32::try_from(unnumbered).unwrap_or(u32::MAX));
-        let Some(bricks) = bricks_for(inventory, volume, choice, first_set, policy, ids) else {
+        let Some(bricks) = Self::records(inventory, id, choice, policy, ids)? else {
             return Ok(None);
         };
         let mut devices: Vec<DeviceId> = bricks.iter().map(|brick| brick.device).collect();
@@ -90,6 +84,23 @@ impl VolumeExpand {
         let mut changes = ChangeSet::default();
         bricks.into_iter().for_each(|brick| changes.put_brick(brick));
         Ok(Some(plan(work, changes, ids, now)))
+    }
+
+    /// The records alone: the new bricks.
+    pub(crate) fn records(
+        inventory: &Inventory,
+        id: VolumeId,
+        choice: &Choice,
+        policy: &Policy,
+        ids: &mut dyn IdSource,
+    ) -> Result<Option<Vec<Brick>>, Error> {
+        let volume = free_volume(inventory, id)?;
+        let existing = inventory.bricks_of_volume(id).filter_map(|brick| inventory.brick(brick));
+        let sets = existing.map(|brick| brick.position.map_or(0, |position| position.set + 1)).max().unwrap_or(0);
+        let existing = inventory.bricks_of_volume(id).count() as u64;
+        let unnumbered = existing / u64::from(volume.durability.set_size().max(1));
+        let first_set = sets.max(u32::try_from(unnumbered).unwrap_or(u32::MAX));
+        Ok(bricks_for(inventory, volume, choice, first_set, policy, ids))
     }
 
     /// The work of a heketi v10 that ended in the middle of it: gluster may have been told, and its word decides.

@@ -1,5 +1,7 @@
 //! Where a volume would go, and how large one could be; nothing changes.
 
+use std::collections::BTreeSet;
+
 use super::volume_plan::{
     all_options, candidates, choose_cluster, ineligible, no_devices, too_many, wanted_create, wrong_type,
 };
@@ -138,14 +140,14 @@ fn explain_cluster(
         (None, Some(brick)) => Some(brick),
         (None, None) => choose(inventory, wanted, policy, facts, Effort::Exact, 0).ok().map(|choice| choice.brick),
     };
+    let brick = found.or_else(|| splits.last().map(|split| split.brick));
+    let mut devices = brick.map(|brick| devices(inventory, wanted, facts, brick)).unwrap_or_default();
     let reason = match (no_way, found) {
         (None, Some(_)) => None,
         (Some(reason), _) => Some(reason),
         (None, None) if splits.is_empty() => Some(format!("No space: {end}")),
-        (None, None) => Some("No space".to_owned()),
+        (None, None) => Some(format!("No space{}", too_few(wanted, &devices))),
     };
-    let brick = found.or_else(|| splits.last().map(|split| split.brick));
-    let mut devices = brick.map(|brick| devices(inventory, wanted, facts, brick)).unwrap_or_default();
     let more = devices.len().saturating_sub(DEVICES_TOLD);
     if more > 0 {
         devices.sort_by_key(|device| device.refusal.is_none());
@@ -159,6 +161,21 @@ fn explain_cluster(
         largest_size: explain::largest(inventory, wanted, policy, facts),
         devices,
         more_devices: more as u64,
+    }
+}
+
+/// Told when a set has more bricks than there are nodes, or zones, to keep them apart on; else nothing.
+fn too_few(wanted: &Wanted<'_>, devices: &[PlacementDevice]) -> String {
+    let bricks = wanted.durability.set_size() as usize;
+    let open = || devices.iter().filter(|device| device.refusal.is_none());
+    let nodes = open().map(|device| device.node).collect::<BTreeSet<_>>().len();
+    let zones = open().map(|device| device.zone).collect::<BTreeSet<_>>().len();
+    if nodes < bricks {
+        format!(": the bricks of a set go to {bricks} nodes, {nodes} have a device that takes one")
+    } else if wanted.zones == ZoneChecking::Strict && zones < bricks {
+        format!(": the bricks of a set go to {bricks} zones, {zones} have a device that takes one")
+    } else {
+        String::new()
     }
 }
 
@@ -260,16 +277,8 @@ fn largest_volume(
     facts: &Facts,
 ) -> LargestVolume {
     let options = if arbiter { vec!["user.heketi.arbiter true".to_owned()] } else { Vec::new() };
-    let request = CheckedVolumeCreate {
-        size: Gib(1),
-        name: None,
-        clusters: Vec::new(),
-        durability,
-        gid: 0,
-        options,
-        block: false,
-        snapshot: Snapshot { enable: factor > 1.0, factor },
-    };
+    let snapshot = Snapshot { enable: factor > 1.0, factor };
+    let request = CheckedVolumeCreate { options, snapshot, ..CheckedVolumeCreate::new(Gib(1), durability) };
     // The server's own options count, as they do for every volume.
     let options = all_options(&request, policy);
     let rule: Option<TagRule> = VolumeOptions(&options).tag_rule().ok().flatten();

@@ -8,7 +8,9 @@ use crate::id::{BrickId, ClusterId, DeviceId, IdSource, VolumeId};
 use crate::inventory::{Claim, Inventory, Object};
 use crate::model::{ArbiterUse, Brick, BrickFormat, EntryState, SetPosition, Volume, VolumeOptions, ZoneChecking};
 use crate::placement::sizing::{BrickSpace, SplitEnd, arbiter_brick};
-use crate::placement::{Choice, Effort, Facts, NoFit, Policy, Wanted, balance, choose, explain};
+use crate::placement::{
+    Choice, Effort, Facts, Looks, NoFit, Policy, Wanted, balance, choose, choose_remembering, explain,
+};
 use crate::units::{Gib, Kib};
 
 /// A cluster and devices for a new volume.
@@ -79,18 +81,15 @@ pub(super) fn no_more_volumes(
 
 /// Why a cluster takes no further volume at all, or none.
 pub(super) fn too_many(inventory: &Inventory, cluster: ClusterId, policy: &Policy) -> Option<String> {
-    let limit = policy.max_volumes?;
-    // Others wait for this answer, so no more volumes are counted than the limit allows.
-    let allowed = usize::try_from(limit).unwrap_or(usize::MAX);
-    if inventory.volumes_of_cluster(cluster).take(allowed).count() < allowed {
-        return None;
-    }
-    let count = inventory.volumes_of_cluster(cluster).count();
-    Some(format!("Cluster has {count} volumes and limit is {limit}"))
+    let (limit, count) = (policy.max_volumes?, inventory.volume_count(cluster));
+    (count >= limit).then(|| format!("Cluster has {count} volumes and limit is {limit}"))
 }
 
 /// Why no device of a cluster can be looked at, or none.
 pub(super) fn no_devices(inventory: &Inventory, cluster: ClusterId, facts: &Facts) -> Option<String> {
+    if facts.down.is_empty() && inventory.cluster_space(cluster).devices > 0 {
+        return None;
+    }
     if inventory.nodes_of_cluster(cluster).next().is_none() {
         return Some("No nodes in cluster".into());
     }
@@ -149,6 +148,19 @@ pub fn choose_cluster(
     effort: Effort,
     seed: u64,
 ) -> Result<Option<ClusterChoice>, Error> {
+    choose_cluster_remembering(inventory, request, policy, facts, effort, seed, &mut Looks::default())
+}
+
+/// The same with what earlier looks at this state found.
+pub(crate) fn choose_cluster_remembering(
+    inventory: &Inventory,
+    request: &CheckedVolumeCreate,
+    policy: &Policy,
+    facts: &Facts,
+    effort: Effort,
+    seed: u64,
+    looks: &mut Looks,
+) -> Result<Option<ClusterChoice>, Error> {
     let clusters = candidates(inventory, &request.clusters)?;
     let minimum = Kib(policy.brick_min.0 * u64::from(request.durability.data_bricks()));
     if request.size.kib() < minimum {
@@ -183,7 +195,7 @@ pub fn choose_cluster(
             continue;
         }
         let wanted = wanted_create(request, cluster, policy, &options, rule.as_ref());
-        match choose(inventory, &wanted, policy, facts, effort, seed) {
+        match choose_remembering(inventory, &wanted, policy, facts, effort, seed, looks) {
             Ok(choice) => return Ok(Some(ClusterChoice { cluster, choice })),
             Err(NoFit::Unknown) => return Ok(None),
             // It does not depend on the cluster, and is no lack of space.

@@ -1,7 +1,8 @@
 use super::capacity::Room;
 use super::copysets;
-use super::pick::{Promised, pick_set};
-use super::sizing::{SplitEnd, splits};
+use super::looks::Looks;
+use super::pick::Picker;
+use super::sizing::{SplitEnd, first_split, splits};
 use super::{Facts, Policy, Wanted};
 use crate::id::DeviceId;
 use crate::inventory::Inventory;
@@ -51,8 +52,20 @@ pub fn choose(
     effort: Effort,
     seed: u64,
 ) -> Result<Choice, NoFit> {
-    let (splits, end) = splits(wanted, policy);
-    let first = *splits.first().ok_or(NoFit::Certain(end))?;
+    choose_remembering(inventory, wanted, policy, facts, effort, seed, &mut Looks::default())
+}
+
+/// The same with what earlier looks at this state found, and a quick one adds to.
+pub(crate) fn choose_remembering(
+    inventory: &Inventory,
+    wanted: &Wanted<'_>,
+    policy: &Policy,
+    facts: &Facts,
+    effort: Effort,
+    seed: u64,
+    looks: &mut Looks,
+) -> Result<Choice, NoFit> {
+    let first = first_split(wanted, policy).map_err(NoFit::Certain)?;
     let set_size = wanted.durability.set_size() as usize;
     let in_groups = set_size > 1
         && wanted.arbiter.is_none()
@@ -61,14 +74,14 @@ pub fn choose(
         // All groups are to be compared.
         Effort::Quick if in_groups => Err(NoFit::Unknown),
         Effort::Quick => {
-            let mut promised = Promised::new();
-            let pick = |_| pick_set(inventory, wanted, facts, first.brick, &mut promised, seed);
-            let sets: Option<Vec<_>> = (0..first.sets).map(pick).collect();
+            let mut picker = Picker::new(inventory, wanted, facts, seed, looks);
+            let sets: Option<Vec<_>> = (0..first.sets).map(|_| picker.pick_set(first.brick)).collect();
             // Only the exact way knows whether nothing else fits.
             let good = |sets: &Vec<Vec<DeviceId>>| sets.iter().flatten().all(|device| facts.burden(*device) == 0);
             sets.filter(good).map(|sets| Choice { brick: first.brick, sets }).ok_or(NoFit::Unknown)
         }
         Effort::Exact => {
+            let (splits, end) = splits(wanted, policy);
             let mut room = Room::gather(inventory, wanted, facts, seed);
             if in_groups {
                 room = room.in_groups(copysets::groups(inventory, wanted.cluster, set_size));

@@ -15,13 +15,16 @@ pub mod capacity;
 mod choose;
 mod copysets;
 pub mod explain;
+mod looks;
 mod pick;
 pub mod replacement;
 pub mod sizing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use choose::choose_remembering;
 pub use choose::{Choice, Effort, NoFit, choose};
+pub(crate) use looks::Looks;
 
 use crate::id::{ClusterId, DeviceId, NodeId};
 use crate::inventory::{Inventory, Slot};

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::looks::{Looks, Zone};
 use super::sizing::{BrickSpace, arbiter_brick};
 use super::{Facts, Wanted, passes};
 use crate::id::{DeviceId, NodeId};
-use crate::inventory::{Inventory, Slot};
+use crate::inventory::{Inventory, Slot, free_class};
 use crate::model::{ArbiterUse, ZoneChecking};
 use crate::units::Kib;
 
@@ -21,7 +22,7 @@ const LOOKED_AT: usize = 128;
 const LOOKED_UP: usize = 32;
 
 /// Space promised to earlier sets of the same request.
-pub(super) type Promised = BTreeMap<DeviceId, Kib>;
+type Promised = BTreeMap<DeviceId, Kib>;
 
 /// What placement compares: how empty the device stays, in 2^-32 of its size, then a stable hash.
 pub(super) type Rank = (u64, u64);
@@ -36,7 +37,8 @@ pub(super) fn rank(slot: &Slot, free: Kib, needed: Kib, seed: u64) -> Option<Ran
 }
 
 /// What a look at one zone gave.
-enum Look {
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Look {
     /// This device is the best.
     Found(Rank, Slot),
     /// None of the devices looked at can be taken; there are more.
@@ -45,61 +47,198 @@ enum Look {
     Full,
 }
 
-/// The brick set being filled.
-struct Filling<'a, 'w> {
+/// One brick to find a device for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sought {
+    size: Kib,
+    part: Part,
+}
+
+/// What a brick is in its set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// One of a volume without arbiters.
+    Any,
+    /// One with data, beside an arbiter.
+    Data,
+    /// The arbiter.
+    Arbiter,
+}
+
+impl Part {
+    /// The devices it may stand on by their use for arbiter volumes, the better ones first.
+    fn uses(self) -> &'static [&'static [ArbiterUse]] {
+        match self {
+            Self::Any => &[&[ArbiterUse::Required, ArbiterUse::Supported, ArbiterUse::Disabled]],
+            Self::Data => &[&[ArbiterUse::Disabled], &[ArbiterUse::Supported]],
+            Self::Arbiter => &[&[ArbiterUse::Required], &[ArbiterUse::Supported]],
+        }
+    }
+}
+
+/// What the request at hand did in a zone so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Use {
+    /// Bricks of the set being filled.
+    bricks: u32,
+    /// Earlier sets took space here.
+    promised: bool,
+    /// The last look, until the next brick here.
+    look: Option<(Sought, usize, Look)>,
+}
+
+/// Picks the brick sets of one request.
+pub(super) struct Picker<'a, 'w> {
     inventory: &'a Inventory,
     wanted: &'a Wanted<'w>,
     facts: &'a Facts,
-    promised: &'a Promised,
     seed: u64,
+    /// All zones, and what this request did in each.
+    zones: &'a mut [Zone],
+    uses: Vec<Use>,
+    /// Space promised to earlier sets.
+    promised: Promised,
+    /// Nodes of the set being filled.
     nodes: Vec<NodeId>,
-    zones: BTreeMap<i64, u32>,
+    /// What the last brick needed: its size, the extents, the need.
+    last_need: (Kib, Kib, Kib),
 }
 
-/// One brick to find a device for.
-#[derive(Clone, Copy)]
-struct Sought {
-    size: Kib,
-    /// The devices it may stand on by their use for arbiter volumes, the better ones first.
-    uses: &'static [&'static [ArbiterUse]],
-}
+impl<'a, 'w> Picker<'a, 'w> {
+    /// `looks` of this state, these facts and this seed.
+    pub(super) fn new(
+        inventory: &'a Inventory,
+        wanted: &'a Wanted<'w>,
+        facts: &'a Facts,
+        seed: u64,
+        looks: &'a mut Looks,
+    ) -> Self {
+        let zones = looks.zones(inventory, wanted.cluster);
+        let uses = vec![Use::default(); zones.len()];
+        let last_need = (Kib::ZERO, Kib::ZERO, BrickSpace::new(Kib::ZERO, wanted.factor, Kib::ZERO).total());
+        Self { inventory, wanted, facts, seed, zones, uses, promised: Promised::new(), nodes: Vec::new(), last_need }
+    }
 
-/// Bricks of volumes without arbiters stand anywhere.
-const ANY: &[&[ArbiterUse]] = &[&[ArbiterUse::Required, ArbiterUse::Supported, ArbiterUse::Disabled]];
-const DATA: &[&[ArbiterUse]] = &[&[ArbiterUse::Disabled], &[ArbiterUse::Supported]];
-const ARBITER: &[&[ArbiterUse]] = &[&[ArbiterUse::Required], &[ArbiterUse::Supported]];
+    /// Picks devices for one brick set, or none if that fails; a failure does not mean that no set fits.
+    pub(super) fn pick_set(&mut self, brick: Kib) -> Option<Vec<DeviceId>> {
+        let set_size = self.wanted.durability.set_size();
+        let sought = |index: u32| match self.wanted.arbiter {
+            None => Sought { size: brick, part: Part::Any },
+            Some(_) if index + 1 < set_size => Sought { size: brick, part: Part::Data },
+            Some(average_file) => Sought { size: arbiter_brick(brick, average_file), part: Part::Arbiter },
+        };
+        self.nodes.clear();
+        self.uses.iter_mut().for_each(|zone| zone.begin_set());
+        let mut set: Vec<(Slot, Kib)> = Vec::with_capacity(set_size as usize);
+        // Fewer devices can take the arbiter, so it comes first here; in the set it is the last.
+        for sought in (0..set_size).rev().map(sought).collect::<Vec<_>>() {
+            set.push((self.next(sought)?, sought.size));
+        }
+        set.reverse();
+        // With an arbiter in the way, a set in fewer zones than there are is no good without a closer look.
+        let used = self.uses.iter().filter(|zone| zone.bricks > 0).count();
+        if self.wanted.arbiter.is_some() && used < self.zones.len().min(set_size as usize) {
+            return None;
+        }
+        for (slot, size) in &set {
+            let needed = self.needed(*size, slot.extent);
+            *self.promised.entry(slot.device).or_default() += needed;
+        }
+        Some(set.into_iter().map(|(slot, _)| slot.device).collect())
+    }
 
-impl Filling<'_, '_> {
-    /// The best device of one zone among those of the first of `sought.uses` that has one, and which that is.
-    fn best_of_zone(&self, zone: i64, sought: Sought) -> (usize, Look) {
-        // Rounding to extents only adds to this.
-        let least = BrickSpace::new(sought.size, self.wanted.factor, Kib::ZERO).total() + Kib(1);
-        let (mut best, mut gave_up, mut looked_up) = (None, false, 0);
-        for (number, uses) in sought.uses.iter().enumerate() {
-            for class in self.inventory.classes_of_zone(self.wanted.cluster, zone, least) {
-                if uses.contains(&class.1) {
-                    gave_up |= !self.look_at_class(zone, class, sought.size, &mut best, &mut looked_up);
-                }
+    /// The best device among the zones this set uses least.
+    fn next(&mut self, sought: Sought) -> Option<Slot> {
+        let mut best: Option<(u32, usize, Rank, Slot, usize)> = None;
+        let mut gave_up: Option<u32> = None;
+        for place in 0..self.zones.len() {
+            let used = self.uses.get(place)?.bricks;
+            if self.wanted.zones == ZoneChecking::Strict && used > 0 {
+                continue;
             }
-            if let Some((rank, slot)) = best {
-                return (number, Look::Found(rank, slot));
+            if best.as_ref().is_some_and(|(least, ..)| used > *least) {
+                continue;
+            }
+            let (number, rank, slot) = match self.look(place, sought)? {
+                (number, Look::Found(rank, slot)) => (number, rank, slot),
+                (_, Look::Full) => continue,
+                (_, Look::GaveUp) => {
+                    gave_up = Some(gave_up.map_or(used, |least| least.min(used)));
+                    continue;
+                }
+            };
+            let better = |(least, uses, other, ..): &(u32, usize, Rank, Slot, usize)| {
+                used < *least || number < *uses || (number == *uses && rank > *other)
+            };
+            if best.as_ref().is_none_or(better) {
+                best = Some((used, number, rank, slot, place));
             }
         }
-        (0, if gave_up { Look::GaveUp } else { Look::Full })
+        let (used, _, _, slot, place) = best?;
+        // A closer look may find room in a zone that this set uses less.
+        if gave_up.is_some_and(|least| least < used) {
+            return None;
+        }
+        self.nodes.push(slot.node);
+        let zone = self.uses.get_mut(place)?;
+        (zone.bricks, zone.look) = (zone.bricks + 1, None);
+        Some(slot)
+    }
+
+    /// The look at one zone, taken now or known already.
+    fn look(&mut self, place: usize, sought: Sought) -> Option<(usize, Look)> {
+        let (zone, used) = (self.zones.get(place)?, self.uses.get(place)?);
+        // What this request did in a zone is nothing to remember for others.
+        let untouched = used.bricks == 0 && !used.promised;
+        let known = if untouched {
+            zone.found(sought, self.wanted)
+        } else {
+            used.look.filter(|(known, ..)| *known == sought).map(|(_, number, look)| (number, look))
+        };
+        if known.is_some() {
+            return known;
+        }
+        let (number, look) = self.best_of_zone(place, sought)?;
+        if untouched {
+            self.zones.get_mut(place)?.remember(sought, self.wanted, (number, look));
+        } else {
+            self.uses.get_mut(place)?.look = Some((sought, number, look));
+        }
+        Some((number, look))
+    }
+
+    /// The best device of one zone among those of the first of the uses that has one, and which use that is.
+    fn best_of_zone(&mut self, place: usize, sought: Sought) -> Option<(usize, Look)> {
+        let (inventory, cluster) = (self.inventory, self.wanted.cluster);
+        let zone = self.zones.get_mut(place)?;
+        let number_of_zone = zone.zone;
+        let classes = zone.classes(inventory, cluster).to_vec();
+        // Rounding to extents only adds to this.
+        let least = free_class(self.needed(sought.size, Kib::ZERO) + Kib(1));
+        let (mut best, mut gave_up, mut looked_up) = (None, false, 0);
+        for (number, uses) in sought.part.uses().iter().enumerate() {
+            for class in classes.iter().filter(|(class, of)| *class >= least && uses.contains(of)) {
+                let slots = inventory.slots_of_class(cluster, number_of_zone, *class);
+                gave_up |= !self.look_at_class(slots, sought.size, &mut best, &mut looked_up);
+            }
+            if let Some((rank, slot)) = best {
+                return Some((number, Look::Found(rank, slot)));
+            }
+        }
+        Some((0, if gave_up { Look::GaveUp } else { Look::Full }))
     }
 
     /// Replaces `best` by the best device of one class of one zone if that is better; false if that was given up
     /// before a device was found that can be taken.
-    fn look_at_class(
-        &self,
-        zone: i64,
-        class: (u8, ArbiterUse),
+    fn look_at_class<'s>(
+        &mut self,
+        slots: impl Iterator<Item = &'s Slot>,
         size: Kib,
         best: &mut Option<(Rank, Slot)>,
         looked_up: &mut usize,
     ) -> bool {
         let mut compared = 0;
-        for (looked_at, slot) in self.inventory.slots_of_class(self.wanted.cluster, zone, class).enumerate() {
+        for (looked_at, slot) in slots.enumerate() {
             // Emptiness before a brick is an upper bound of emptiness after it.
             let bound = || crate::inventory::emptiness(slot.free, slot.total);
             if compared >= COMPARED || best.is_some_and(|((after, _), _)| after >= bound()) {
@@ -112,7 +251,7 @@ impl Filling<'_, '_> {
                 continue;
             }
             let free = slot.free.saturating_sub(self.promised.get(&slot.device).copied().unwrap_or(Kib::ZERO));
-            let needed = BrickSpace::new(size, self.wanted.factor, slot.extent).total();
+            let needed = self.needed(size, slot.extent);
             let Some(rank) = rank(slot, free, needed, self.seed) else { continue };
             let rank = if self.facts.burden(slot.device) > 0 { (0, rank.1) } else { rank };
             if best.is_some_and(|(other, _)| rank <= other) {
@@ -128,80 +267,23 @@ impl Filling<'_, '_> {
         true
     }
 
-    /// The best device among the zones this set uses least.
-    fn next(&mut self, sought: Sought) -> Option<Slot> {
-        let mut best: Option<(u32, usize, Rank, Slot)> = None;
-        let mut gave_up: Option<u32> = None;
-        for zone in self.inventory.usable_zones(self.wanted.cluster) {
-            let used = self.zones.get(&zone).copied().unwrap_or(0);
-            if self.wanted.zones == ZoneChecking::Strict && used > 0 {
-                continue;
-            }
-            if best.as_ref().is_some_and(|(least, ..)| used > *least) {
-                continue;
-            }
-            let (number, rank, slot) = match self.best_of_zone(zone, sought) {
-                (number, Look::Found(rank, slot)) => (number, rank, slot),
-                (_, Look::Full) => continue,
-                (_, Look::GaveUp) => {
-                    gave_up = Some(gave_up.map_or(used, |least| least.min(used)));
-                    continue;
-                }
-            };
-            let better = |(least, uses, other, _): &(u32, usize, Rank, Slot)| {
-                used < *least || number < *uses || (number == *uses && rank > *other)
-            };
-            if best.as_ref().is_none_or(better) {
-                best = Some((used, number, rank, slot));
-            }
+    /// What a brick takes from a device with such extents: nearly always what the one before took.
+    fn needed(&mut self, size: Kib, extent: Kib) -> Kib {
+        let (last_size, last_extent, needed) = self.last_need;
+        if (last_size, last_extent) == (size, extent) {
+            return needed;
         }
-        let (used, _, _, slot) = best?;
-        // A closer look may find room in a zone that this set uses less.
-        if gave_up.is_some_and(|least| least < used) {
-            return None;
-        }
-        self.nodes.push(slot.node);
-        *self.zones.entry(slot.zone).or_default() += 1;
-        Some(slot)
+        let needed = BrickSpace::new(size, self.wanted.factor, extent).total();
+        self.last_need = (size, extent, needed);
+        needed
     }
 }
 
-/// Picks devices for one brick set, or none if that fails; a failure does not mean that no set fits.
-pub(super) fn pick_set(
-    inventory: &Inventory,
-    wanted: &Wanted<'_>,
-    facts: &Facts,
-    brick: Kib,
-    promised: &mut Promised,
-    seed: u64,
-) -> Option<Vec<DeviceId>> {
-    let mut filling = Filling { inventory, wanted, facts, promised, seed, nodes: Vec::new(), zones: BTreeMap::new() };
-    let set_size = wanted.durability.set_size();
-    let sizes = |index: u32| match wanted.arbiter {
-        None => Sought { size: brick, uses: ANY },
-        Some(_) if index + 1 < set_size => Sought { size: brick, uses: DATA },
-        Some(average_file) => Sought { size: arbiter_brick(brick, average_file), uses: ARBITER },
-    };
-    // Fewer devices can take the arbiter, so it comes first here; in the set it is the last.
-    let set: Option<Vec<(Slot, Kib)>> = (0..set_size)
-        .rev()
-        .map(|index| {
-            let sought = sizes(index);
-            Some((filling.next(sought)?, sought.size))
-        })
-        .collect();
-    let mut set = set?;
-    set.reverse();
-    // With an arbiter in the way, a set in fewer zones than there are is no good without a closer look.
-    if wanted.arbiter.is_some() {
-        let zones = inventory.usable_zones(wanted.cluster).take(set_size as usize).count();
-        if filling.zones.len() < zones {
-            return None;
+impl Use {
+    /// Forgets which nodes the set before took here.
+    fn begin_set(&mut self) {
+        if self.bricks > 0 {
+            *self = Self { bricks: 0, promised: true, look: None };
         }
     }
-    for (slot, size) in &set {
-        let needed = BrickSpace::new(*size, wanted.factor, slot.extent).total();
-        *promised.entry(slot.device).or_default() += needed;
-    }
-    Some(set.into_iter().map(|(slot, _)| slot.device).collect())
 }

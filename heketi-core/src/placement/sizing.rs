@@ -71,25 +71,38 @@ pub enum SplitEnd {
 
 /// The splits to try for a request, those with fewest sets first, and why the series ends.
 pub fn splits(wanted: &Wanted<'_>, policy: &Policy) -> (Vec<Split>, SplitEnd) {
-    let (set_size, data) = (wanted.durability.set_size(), wanted.durability.data_bricks());
     let mut splits = Vec::new();
     for sets in 1u32.. {
-        let brick = Kib(wanted.size.0 / u64::from(sets) / u64::from(data.max(1)));
-        if brick < policy.brick_min {
-            return (splits, SplitEnd::BrickTooSmall);
+        match split(wanted, policy, sets) {
+            Ok(split) => splits.extend(split),
+            Err(end) => return (splits, end),
         }
-        if sets.saturating_mul(set_size).saturating_add(wanted.existing_bricks) > policy.max_bricks {
-            return (splits, SplitEnd::TooManyBricks);
-        }
-        if brick > policy.brick_max {
-            continue;
-        }
-        if let Some(average_file) = wanted.arbiter.filter(|average| brick < *average) {
-            return (splits, SplitEnd::FilesTooLarge { average_file, brick });
-        }
-        splits.push(Split { sets, brick });
     }
     (splits, SplitEnd::TooManyBricks)
+}
+
+/// The first of [`splits`].
+pub(super) fn first_split(wanted: &Wanted<'_>, policy: &Policy) -> Result<Split, SplitEnd> {
+    (1u32..).find_map(|sets| split(wanted, policy, sets).transpose()).unwrap_or(Err(SplitEnd::TooManyBricks))
+}
+
+/// The split into `sets` brick sets; none where bricks would be too large for one, but more sets may do.
+fn split(wanted: &Wanted<'_>, policy: &Policy, sets: u32) -> Result<Option<Split>, SplitEnd> {
+    let (set_size, data) = (wanted.durability.set_size(), wanted.durability.data_bricks());
+    let brick = Kib(wanted.size.0 / u64::from(sets) / u64::from(data.max(1)));
+    if brick < policy.brick_min {
+        return Err(SplitEnd::BrickTooSmall);
+    }
+    if sets.saturating_mul(set_size).saturating_add(wanted.existing_bricks) > policy.max_bricks {
+        return Err(SplitEnd::TooManyBricks);
+    }
+    if brick > policy.brick_max {
+        return Ok(None);
+    }
+    match wanted.arbiter.filter(|average| brick < *average) {
+        Some(average_file) => Err(SplitEnd::FilesTooLarge { average_file, brick }),
+        None => Ok(Some(Split { sets, brick })),
+    }
 }
 
 #[cfg(test)]

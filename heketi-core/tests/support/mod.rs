@@ -21,7 +21,7 @@ use heketi_core::Timestamp;
 use heketi_core::api::CheckedVolumeCreate;
 use heketi_core::id::{ClusterId, DeviceId, IdSource, NodeId, SeededIds};
 use heketi_core::inventory::{ChangeSet, Inventory};
-use heketi_core::model::{Cluster, Device, Durability, EntryState, HostNames, Node, Snapshot, Tags};
+use heketi_core::model::{Cluster, Device, Durability, EntryState, HostNames, Node, Tags};
 use heketi_core::units::Gib;
 
 /// The time of everything that happens in a test.
@@ -98,14 +98,5 @@ pub fn state(nodes: &[NodeShape]) -> (ClusterId, Inventory) {
 
 /// A request for a volume without name, options or room for snapshots.
 pub fn volume(size: u64, durability: Durability) -> CheckedVolumeCreate {
-    CheckedVolumeCreate {
-        size: Gib(size),
-        name: None,
-        clusters: Vec::new(),
-        durability,
-        gid: 0,
-        options: Vec::new(),
-        block: false,
-        snapshot: Snapshot::default(),
-    }
+    CheckedVolumeCreate::new(Gib(size), durability)
 }

@@ -45,6 +45,9 @@ struct Arguments {
     /// Milliseconds that every command takes
     #[arg(long, value_name = "MS", default_value_t = 0)]
     latency: u64,
+    /// Milliseconds that a message to a node and its answer take
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    round_trip: u64,
     /// One command in this many fails, or its connection is lost; 0 is none
     #[arg(long, value_name = "N", default_value_t = 0)]
     fault_one_in: u64,
@@ -157,6 +160,7 @@ fn prepare(arguments: &Arguments) -> Result<SshServerOptions, String> {
     let directory = fs::canonicalize(&arguments.directory).map_err(|error| at(&arguments.directory, &error))?;
     let client = key(&directory.join("id_ed25519"))?;
     let mut options = SshServerOptions::default();
+    options.round_trip = Duration::from_millis(arguments.round_trip);
     options.host_key = Some(key(&directory.join("host_key"))?);
     options.authorized_keys = Some(vec![client.public_key().clone()]);
     let config = json!({

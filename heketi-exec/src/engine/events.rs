@@ -116,6 +116,11 @@ impl Engine {
             // An error means that the engine is gone.
             let _ = stopping.wait_for(|stopping| *stopping).await;
         };
-        self.inner.events.watch(since).take_until(stopped.boxed()).boxed()
+        self.all_events(since).take_until(stopped.boxed()).boxed()
+    }
+
+    /// The same while the engine stops too: the stream ends with the engine itself.
+    pub fn all_events(&self, since: Option<u64>) -> BoxStream<'static, Arc<EventInfo>> {
+        self.inner.events.watch(since)
     }
 }

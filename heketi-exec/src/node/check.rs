@@ -56,6 +56,14 @@ fn host_name(text: &str) -> Checked {
     name("host name", text, "._-:%[]")
 }
 
+/// Checks the name of a host.
+///
+/// # Errors
+/// [`ArgumentError`] when it is none.
+pub fn host(text: &str) -> Checked {
+    host_name(text)
+}
+
 fn lvm_name(text: &str) -> Checked {
     name("LVM name", text, "+_.-")?;
     if text == "." || text == ".." { refuse("LVM name", text, "is a directory") } else { Ok(()) }

@@ -6,8 +6,10 @@
 
 mod check;
 pub(crate) mod commands;
+mod hints;
 mod options;
 pub mod parse;
+pub(crate) mod preflight;
 mod quote;
 mod session;
 mod steps;
@@ -25,6 +27,7 @@ use crate::executor::Executor;
 use crate::runner::CommandRunner;
 pub use check::ArgumentError;
 pub use options::NodeOptions;
+pub use preflight::{Finding, Grade, NodeCheck, check_node};
 use session::Session;
 
 /// Carries out steps by running command lines on nodes.

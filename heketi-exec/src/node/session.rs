@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use heketi_core::operation::{Certainty, FailureKind, Host, StepFailure};
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::NodeOptions;
-use super::commands;
+use super::commands::{self, fstab};
+use super::hints;
 use super::parse::ParseError;
 use super::parse::gluster_xml::{self, Reply};
 use crate::runner::{Batch, BatchResult, CommandLine, CommandRunner, LineResult, LineStatus, RunError, RunErrorKind};
@@ -34,11 +35,13 @@ pub(super) struct Session<'a> {
     pub has_companions: bool,
     /// A line that changes something may have started.
     changed: bool,
+    /// Edits of fstab that sudo may refuse, and what does the same.
+    edits: Vec<fstab::Edit>,
 }
 
 impl<'a> Session<'a> {
     pub fn new(runner: &'a dyn CommandRunner, options: &'a NodeOptions, host: &'a Host) -> Self {
-        Self { runner, options, host, has_companions: false, changed: false }
+        Self { runner, options, host, has_companions: false, changed: false, edits: Vec::new() }
     }
 
     /// Runs lines that change nothing. A line that failed is left to the caller: it can be an answer.
@@ -77,6 +80,12 @@ impl<'a> Session<'a> {
         while !left.lines.is_empty() {
             let done = match self.run(&left).await {
                 Ok(done) => done,
+                Err(error) if self.has_plain_edit(&mut left, &error) => {
+                    self.changed |= !error.finished.lines.is_empty();
+                    results.extend(error.finished.lines);
+                    tries = 0;
+                    continue;
+                }
                 Err(error) => {
                     let started = self.changed || !error.finished.lines.is_empty() || !error.nothing_more_ran;
                     return Err(self.lost(&error, started));
@@ -167,6 +176,28 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// The line that edits fstab, by [`Self::act`].
+    pub fn edit_fstab(&mut self, add: Option<&str>, gone: &[String]) -> CommandLine {
+        let edit = fstab::edit(self.options, add, gone);
+        let line = edit.line.clone();
+        self.edits.push(edit);
+        line
+    }
+
+    /// Where sudo lets only heketi v10's programs run, its lines edit fstab: puts them, and what follows, into `left`.
+    fn has_plain_edit(&mut self, left: &mut Batch, error: &RunError) -> bool {
+        if error.kind != RunErrorKind::SudoRefused || !error.nothing_more_ran {
+            return false;
+        }
+        let ran = error.finished.lines.len();
+        let Some(refused) = left.lines.get(ran) else { return false };
+        let Some(at) = self.edits.iter().position(|edit| edit.line.text == refused.text) else { return false };
+        warn!(host = %self.host.manage, "sudo does not let bash edit fstab: it is edited by sed and awk");
+        let plain = self.edits.swap_remove(at).plain;
+        left.lines.splice(..=ran, plain);
+        true
+    }
+
     async fn run(&self, batch: &Batch) -> Result<BatchResult, RunError> {
         let result = self.runner.run(&self.host.manage, batch).await;
         if let Ok(done) = &result {
@@ -177,9 +208,14 @@ impl<'a> Session<'a> {
         result
     }
 
-    /// A failure of this step on this host.
+    /// A failure of this step on this host, with what the user can do where that is known.
     pub fn failure(&self, kind: FailureKind, certainty: Certainty, text: impl Into<String>) -> StepFailure {
-        StepFailure { host: self.host.manage.clone(), kind, certainty, text: text.into() }
+        let text = match kind {
+            // Whoever could not reach the node said what to do.
+            FailureKind::Unreachable | FailureKind::ShutDown => text.into(),
+            _ => hints::with_hint(text.into()),
+        };
+        StepFailure { host: self.host.manage.clone(), kind, certainty, text }
     }
 
     /// The node refused, and told why.

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 #[cfg(feature = "kubernetes")]
 pub use kubernetes::{KubernetesConfig, KubernetesRunner};
-pub use local::LocalRunner;
+pub use local::{LocalError, LocalRunner};
 pub use ssh::{SshConfig, SshRunner};
 
 use async_trait::async_trait;
@@ -152,7 +152,7 @@ pub enum RunErrorKind {
     UnknownHostKey,
     /// The host key differs from the one known for this host.
     ChangedHostKey,
-    /// The private key file is missing, unreadable, encrypted or not a key.
+    /// The private key file is missing, unreadable, encrypted or not a key, or the ssh-agent does not have the key.
     BadKeyFile,
     /// The host refused the user or key.
     AuthenticationFailed,

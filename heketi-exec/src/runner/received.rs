@@ -44,6 +44,12 @@ impl Received {
         Self { batch: Batch::one(CommandLine::new(without_sudo(line.trim()), NO_LIMIT)), nonce: None }
     }
 
+    /// Does it end before its next line once nobody reads what it prints? A script of ours dies of SIGPIPE when it
+    /// prints a mark; a plain line of someone else has no next one.
+    pub fn must_be_heard(&self) -> bool {
+        self.nonce.is_some()
+    }
+
     /// What the command prints when its lines did this.
     pub fn print(&self, result: &BatchResult) -> Printed {
         let Some(nonce) = &self.nonce else {
@@ -138,6 +144,7 @@ mod tests {
         ] {
             let received = Received::read(command);
             assert_eq!(received.batch.lines[0].text, line, "{command}");
+            assert!(!received.must_be_heard());
             let done = LineResult {
                 status: LineStatus::Exited(7),
                 stdout: "o".into(),
@@ -160,6 +167,7 @@ mod tests {
             let script = Script::new(&batch, sudo).unwrap();
             let received = Received::read(&script.command());
             prop_assert_eq!(&received.batch, &batch);
+            prop_assert!(received.must_be_heard());
             let mut result = BatchResult::default();
             for (_, stdout, stderr, status) in &lines {
                 let status = LineStatus::from_exit(*status);

@@ -31,6 +31,12 @@ impl Node {
         ok(serde_json::to_string_pretty(&answer).unwrap_or_default() + "\n")
     }
 
+    /// The same without a device.
+    pub fn list_all_block_devices(&self) -> Output {
+        let all: Vec<Value> = self.disks.values().map(|disk| self.disk_json(disk)).collect();
+        ok(serde_json::to_string_pretty(&json!({ "blockdevices": all })).unwrap_or_default() + "\n")
+    }
+
     fn disk_json(&self, disk: &SimDisk) -> Value {
         let format = if disk.pv.is_some() { Some("LVM2_member") } else { disk.signature.as_deref() };
         let mut value = entry(&disk.path, "disk", format, disk.mounted.as_deref(), disk.size_kib, disk.read_only);

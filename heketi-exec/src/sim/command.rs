@@ -4,6 +4,8 @@ use super::args::{Args, flag, size_kib, valued};
 use super::gluster_block::BlockCommand;
 use super::gluster_command::GlusterCommand;
 use super::shell;
+use crate::node::commands::fstab;
+use crate::node::preflight::survey;
 
 /// A command line that the simulated nodes understand.
 #[derive(Debug)]
@@ -26,8 +28,15 @@ pub(super) enum Command {
     SetVolumesAside,
     /// `systemctl reset-failed`.
     ForgetFailures,
+    /// What `heketi check-node` asks first: fstab, and programs to look for.
+    Survey {
+        fstab: String,
+        programs: Vec<String>,
+    },
+    LvmSettings,
+    /// All of them where no device is named.
     ListBlockDevices {
-        device: String,
+        device: Option<String>,
     },
     ListSignatures {
         device: String,
@@ -81,6 +90,16 @@ pub(super) enum Command {
         pattern: String,
         file: String,
         backup: String,
+    },
+    /// Lines removed and one added, all or nothing.
+    EditFile {
+        file: String,
+        add: Option<String>,
+        gone: Vec<String>,
+    },
+    CopyFile {
+        from: String,
+        to: String,
     },
     ShowFile {
         file: String,
@@ -154,8 +173,8 @@ impl Command {
     /// The disk the command is about.
     pub fn disk(&self) -> Option<&str> {
         match self {
-            Self::ListBlockDevices { device }
-            | Self::ListSignatures { device }
+            Self::ListBlockDevices { device } => device.as_deref(),
+            Self::ListSignatures { device }
             | Self::WipeSignatures { device }
             | Self::PvCreate { device, .. }
             | Self::PvRemove { device }
@@ -195,6 +214,7 @@ pub(super) fn parse(line: &str) -> Result<Command, String> {
             let [device] = args.exactly()?;
             Ok(Command::MakeFileSystem { device, force, small })
         }
+        "bash" => script(rest),
         "awk" => append_line(&one(rest)?),
         "sed" => delete_lines(rest),
         "grep" => has_identity(rest),
@@ -336,8 +356,11 @@ fn lsblk(rest: &[String]) -> Result<Command, String> {
     {
         return Err("lsblk with other options than --json --bytes --output NAME,TYPE,FSTYPE,MOUNTPOINT,SIZE,RO".into());
     }
-    let [device] = args.exactly()?;
-    Ok(Command::ListBlockDevices { device })
+    match args.operands.as_slice() {
+        [] => Ok(Command::ListBlockDevices { device: None }),
+        [device] => Ok(Command::ListBlockDevices { device: Some(device.clone()) }),
+        _ => Err("lsblk with several devices".into()),
+    }
 }
 
 fn wipefs(rest: &[String]) -> Result<Command, String> {
@@ -349,6 +372,24 @@ fn wipefs(rest: &[String]) -> Result<Command, String> {
         (true, false, false) => Ok(Command::WipeSignatures { device }),
         (false, true, true) => Ok(Command::ListSignatures { device }),
         _ => Err("wipefs with other options than --all, or --no-act --parsable".into()),
+    }
+}
+
+/// heketi's edit of fstab and its survey of a node, and no other script.
+fn script(rest: &[String]) -> Result<Command, String> {
+    match rest {
+        [option, script, name, fstab, programs @ ..]
+            if option == "-c" && script == survey::SCRIPT && name == survey::NAME =>
+        {
+            Ok(Command::Survey { fstab: absolute(fstab.clone())?, programs: programs.to_vec() })
+        }
+        [option, script, name, file, add, gone @ ..]
+            if option == "-c" && script == fstab::SCRIPT && name == fstab::NAME =>
+        {
+            let add = Some(add.clone()).filter(|line| !line.is_empty());
+            Ok(Command::EditFile { file: absolute(file.clone())?, add, gone: gone.to_vec() })
+        }
+        _ => Err("bash with another script than heketi's".into()),
     }
 }
 
@@ -379,7 +420,7 @@ fn awk_string(text: &str) -> Option<(String, &str)> {
     }
 }
 
-/// `sed -i.save "/PATTERN/d" FILE`, and `sed -i "s/^UUID=.*/UUID=…/"` for glusterd's identity.
+/// `sed -i.save "/PATTERN/d" FILE`, `sed -i.save "" FILE`, which only copies, and `sed -i "s/^UUID=.*/UUID=…/"` for glusterd's identity.
 fn delete_lines(rest: &[String]) -> Result<Command, String> {
     if let [option, script, file] = rest
         && option == "-i"
@@ -393,6 +434,10 @@ fn delete_lines(rest: &[String]) -> Result<Command, String> {
         return Err("sed with other arguments than -i.<suffix> SCRIPT FILE".into());
     };
     let backup = option.strip_prefix("-i").ok_or("sed without -i")?;
+    if script.is_empty() && !backup.is_empty() {
+        let from = absolute(file.clone())?;
+        return Ok(Command::CopyFile { to: format!("{from}{backup}"), from });
+    }
     let pattern = script.strip_prefix('/').and_then(|s| s.strip_suffix("/d"));
     let pattern = pattern.ok_or("sed with a script other than /PATTERN/d")?;
     let file = absolute(file.clone())?;
@@ -445,6 +490,7 @@ fn lvm(sub: &str, rest: &[String]) -> Result<Command, String> {
             Ok(Command::LvRemove { target })
         }
         "lvcreate" => lvcreate(rest),
+        "lvmconfig" if rest == ["--type", "full", "activation", "global", "devices"] => Ok(Command::LvmSettings),
         "pvs" => report(ReportKind::Pv, rest),
         "vgs" => report(ReportKind::Vg, rest),
         "lvs" => report(ReportKind::Lv, rest),

@@ -19,6 +19,15 @@ impl Node {
             Command::MakeFileSystem { device, force, small } => self.make_file_system(device, *force, *small),
             Command::AppendLine { line, file } => self.append_line(line, file),
             Command::DeleteLines { pattern, file, backup } => self.delete_lines(pattern, file, backup),
+            Command::EditFile { file, add, gone } => self.edit_file(file, add.as_deref(), gone),
+            Command::CopyFile { from, to } => match self.files.get(from).cloned() {
+                Some(mut text) => {
+                    text.backup = true;
+                    self.files.insert(to.clone(), text);
+                    ok("")
+                }
+                None => fail(1, format!("sed: can't read {from}: No such file or directory")),
+            },
             Command::ShowFile { file } => match self.files.get(file) {
                 Some(file) => ok(file.text()),
                 None => fail(1, format!("cat: {file}: No such file or directory")),
@@ -142,6 +151,25 @@ impl Node {
         }
         lv.fs = Some(Tree::empty());
         ok(format!("meta-data={device:<22} isize=512    agcount=8, agsize={} blks\n", lv.size_kib / 32))
+    }
+
+    fn edit_file(&mut self, file: &str, add: Option<&str>, gone: &[String]) -> Output {
+        let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
+        if self.directory(if folder.is_empty() { "/" } else { folder }).is_none() {
+            return fail(1, format!("heketi-fstab: line 1: {folder}/: No such file or directory"));
+        }
+        if add.is_none() && !self.files.contains_key(file) {
+            return ok("");
+        }
+        let text = self.files.entry(file.to_owned()).or_default();
+        if let Some(line) = gone.iter().find(|line| !text.contains(line)) {
+            return fail(1, format!("{file}: changed meanwhile, nothing was changed; gone is: {line}"));
+        }
+        gone.iter().for_each(|line| text.remove(line));
+        if let Some(line) = add.filter(|line| !text.contains(line)) {
+            text.append(line);
+        }
+        ok("")
     }
 
     fn append_line(&mut self, line: &str, file: &str) -> Output {

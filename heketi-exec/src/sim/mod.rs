@@ -45,6 +45,7 @@ mod saved;
 mod server;
 mod shell;
 mod state;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod text_file;
@@ -206,6 +207,14 @@ impl SimCluster {
     /// Whether udev keeps links such as `/dev/disk/by-id/lvm-pv-uuid-…` on a node.
     pub fn set_udev(&self, host: &str, running: bool) {
         self.with_node(host, |node| node.udev = running);
+    }
+
+    /// Is this program (by the word that starts it: `mkfs.xfs`, `/usr/sbin/lvm`) installed on the node?
+    pub fn set_program(&self, host: &str, program: &str, installed: bool) {
+        self.with_node(host, |node| match installed {
+            true => _ = node.missing.remove(program),
+            false => _ = node.missing.insert(program.to_owned()),
+        });
     }
 
     /// Whether the glusterd of two nodes reach each other.

@@ -123,6 +123,9 @@ pub(super) struct Node {
     pub unresolved: BTreeSet<String>,
     /// Mount points that something outside of gluster keeps busy.
     pub busy: BTreeSet<String>,
+    /// Programs that are not installed.
+    #[serde(default)]
+    pub missing: BTreeSet<String>,
     /// Batches that run now: their number, and a line of theirs.
     #[serde(skip)]
     pub batches: BTreeMap<u64, Arc<str>>,
@@ -170,6 +173,7 @@ impl Node {
             bricks: BTreeMap::new(),
             unresolved: BTreeSet::new(),
             busy: BTreeSet::new(),
+            missing: BTreeSet::new(),
             batches: BTreeMap::new(),
             most_batches: 0,
         };

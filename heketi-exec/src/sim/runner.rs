@@ -81,11 +81,39 @@ impl Drop for Transaction {
 #[async_trait]
 impl CommandRunner for SimRunner {
     async fn run(&self, host: &str, batch: &Batch) -> Result<BatchResult, RunError> {
+        self.run_while(host, batch, || true).await
+    }
+}
+
+impl SimRunner {
+    pub(super) fn new(cluster: SimCluster) -> Self {
+        Self { cluster }
+    }
+
+    /// The cluster behind it.
+    pub fn cluster(&self) -> &SimCluster {
+        &self.cluster
+    }
+
+    /// As [`CommandRunner::run`], but no further line starts once `heard` is false. The one that runs goes on to its
+    /// end.
+    pub(super) async fn run_while(
+        &self,
+        host: &str,
+        batch: &Batch,
+        heard: impl Fn() -> bool,
+    ) -> Result<BatchResult, RunError> {
         let mut running = None;
         let mut finished = BatchResult::default();
         for line in &batch.lines {
             // Lets lines of other batches in between, as on real nodes.
             tokio::task::yield_now().await;
+            if !heard() {
+                return Err(RunError {
+                    finished,
+                    ..RunError::before_start(host, RunErrorKind::Disconnected, "nobody reads the output (simulated)")
+                });
+            }
             match self.line(host, line, &mut running).await {
                 Ok(result) => {
                     let success = result.success();
@@ -106,17 +134,6 @@ impl CommandRunner for SimRunner {
             }
         }
         Ok(finished)
-    }
-}
-
-impl SimRunner {
-    pub(super) fn new(cluster: SimCluster) -> Self {
-        Self { cluster }
-    }
-
-    /// The cluster behind it.
-    pub fn cluster(&self) -> &SimCluster {
-        &self.cluster
     }
 
     async fn line(
@@ -262,6 +279,9 @@ impl SimRunner {
 
 /// Runs a command that was read, or answers as a shell does that does not know it.
 pub(super) fn run(state: &mut State, at: usize, command: &Result<Command, String>, line: &str) -> Output {
+    if let Some(refused) = state.nodes.get(at).and_then(|node| node.refuses(line)) {
+        return refused;
+    }
     match command {
         // A changing gluster command meets the lock of one that lasts.
         Ok(Command::Gluster(gluster)) if gluster.action.changes() => match state.begin_transaction(at, gluster) {

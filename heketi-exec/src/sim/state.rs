@@ -136,7 +136,10 @@ impl State {
             // Its peers tell it of them when it starts.
             Command::SetVolumesAside if node.glusterd => fail(1, "glusterd is running"),
             Command::SetVolumesAside | Command::ForgetFailures => ok(""),
-            Command::ListBlockDevices { device } => node.list_block_devices(device),
+            Command::Survey { fstab, programs } => node.survey(fstab, programs),
+            Command::LvmSettings => node.lvm_settings(),
+            Command::ListBlockDevices { device: Some(device) } => node.list_block_devices(device),
+            Command::ListBlockDevices { device: None } => node.list_all_block_devices(),
             Command::ListSignatures { device } => node.list_signatures(device),
             Command::WipeSignatures { device } => node.wipe_signatures(device),
             Command::Symlinks { device } => node.symlinks(device),

@@ -60,24 +60,44 @@ impl TextFile {
 
     /// Deletes the lines that match; tells how many.
     pub fn delete(&mut self, pattern: &Pattern) -> usize {
-        let found: Vec<u64> = if is_brick_name(&pattern.text) {
-            let candidates = self.by_brick.get(pattern.text.as_str()).into_iter().flatten();
-            candidates.filter(|n| self.lines.get(*n).is_some_and(|line| pattern.matches(line))).copied().collect()
-        } else {
-            self.lines.iter().filter(|(_, line)| pattern.matches(line)).map(|(number, _)| *number).collect()
-        };
-        for number in &found {
-            let line = self.lines.remove(number).unwrap_or_default();
-            for brick in brick_names(&line) {
-                if let Some(numbers) = self.by_brick.get_mut(brick) {
-                    numbers.retain(|n| n != number);
-                    if numbers.is_empty() {
-                        self.by_brick.remove(brick);
-                    }
+        let found =
+            self.matching(is_brick_name(&pattern.text).then_some(pattern.text.as_str()), |line| pattern.matches(line));
+        found.iter().for_each(|number| self.take(*number));
+        found.len()
+    }
+
+    /// Is there this line?
+    pub fn contains(&self, line: &str) -> bool {
+        !self.matching(brick_names(line).next(), |other| other == line).is_empty()
+    }
+
+    /// Removes every line that is this one.
+    pub fn remove(&mut self, line: &str) {
+        let found = self.matching(brick_names(line).next(), |other| other == line);
+        found.into_iter().for_each(|number| self.take(number));
+    }
+
+    /// The numbers of the lines that match, among those that name the brick where one is given.
+    fn matching(&self, brick: Option<&str>, matches: impl Fn(&str) -> bool) -> Vec<u64> {
+        match brick {
+            Some(brick) => {
+                let candidates = self.by_brick.get(brick).into_iter().flatten();
+                candidates.filter(|n| self.lines.get(*n).is_some_and(|line| matches(line))).copied().collect()
+            }
+            None => self.lines.iter().filter(|(_, line)| matches(line)).map(|(number, _)| *number).collect(),
+        }
+    }
+
+    fn take(&mut self, number: u64) {
+        let line = self.lines.remove(&number).unwrap_or_default();
+        for brick in brick_names(&line) {
+            if let Some(numbers) = self.by_brick.get_mut(brick) {
+                numbers.retain(|n| *n != number);
+                if numbers.is_empty() {
+                    self.by_brick.remove(brick);
                 }
             }
         }
-        found.len()
     }
 
     /// The lines in order.

@@ -3,6 +3,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use heketi_core::interchange::name_database;
 use heketi_core::inventory::{Change, ChangeSet, Inventory, Record, encode_key, encode_record};
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableError};
 
@@ -11,6 +12,7 @@ use super::content::{self, FORMAT, NUMBERS, RECORDS};
 use super::held_file::HeldFile;
 use super::patience::{PATIENCE, patiently};
 use super::{CommitError, NOT_CLOSED_WELL, Revision, Store, StoreError};
+use crate::random::RandomIds;
 
 /// One file on disk (redb). It is locked while it is open, has no companion files, and may be copied while no
 /// heketi runs. It is written only when there is something to store: opening and closing leave it as it is.
@@ -101,7 +103,9 @@ fn is_prepared(database: &Database) -> Result<bool, redb::Error> {
 fn prepare(database: &Database) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     {
-        transaction.open_table(RECORDS)?;
+        let name = Record::Origin(name_database(&mut RandomIds::default()));
+        let mut records = transaction.open_table(RECORDS)?;
+        records.insert(encode_key(name.key()).as_slice(), encode_record(&name).as_slice())?;
         let mut numbers = transaction.open_table(NUMBERS)?;
         numbers.insert("format", FORMAT)?;
         numbers.insert("revision", 0)?;

@@ -8,7 +8,7 @@ use heketi_core::Error;
 use heketi_core::api::CheckedVolumeCreate;
 use heketi_core::id::{ClusterId, NodeId, QueueId, VolumeId};
 use heketi_core::inventory::JobResult;
-use heketi_core::model::{Device, Durability, HostNames, Snapshot, Tags};
+use heketi_core::model::{Device, Durability, HostNames, Tags};
 use heketi_core::operation::{DeviceAddRequest, NodeAddRequest};
 use heketi_core::placement::{BlockHostingPolicy, Policy};
 use heketi_core::units::Gib;
@@ -89,16 +89,7 @@ pub async fn add_node(engine: &Engine, cluster: ClusterId, n: u32) -> NodeId {
 
 /// A request for a replica-3 volume.
 pub fn replica3(gib: u64) -> CheckedVolumeCreate {
-    CheckedVolumeCreate {
-        size: Gib(gib),
-        name: None,
-        clusters: Vec::new(),
-        durability: Durability::Replicate { replica: 3 },
-        gid: 0,
-        options: Vec::new(),
-        block: false,
-        snapshot: Snapshot::default(),
-    }
+    CheckedVolumeCreate::new(Gib(gib), Durability::Replicate { replica: 3 })
 }
 
 /// Waits for the end of a job.

@@ -9,8 +9,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use russh::keys::key::safe_rng;
-use russh::keys::{Algorithm, PrivateKey};
-use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Session, VerifiedPublicKey, run_stream};
+use russh::keys::{Algorithm, PrivateKey, PublicKey};
+use russh::server::{
+    Auth, ChannelOpenHandle, Config, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey, run_stream,
+};
 use russh::{Channel, ChannelId, ChannelOpenFailure};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
@@ -32,6 +34,12 @@ pub enum Behaviour {
     DropAfterRun,
     /// Passes output on until it has seen `CUT HERE`, then cuts the connection.
     DropMidOutput,
+    /// Passes output on until it has seen `CUT HERE`, drops the rest, and ends in order.
+    Truncate,
+    /// Passes output on until it has seen `CUT HERE`, then sends nothing any more.
+    StallMidOutput,
+    /// Sends output without end, whatever was asked for.
+    Flood,
     /// Takes the request and does nothing.
     Stall,
     /// Stops reading and answering anything at all.
@@ -55,8 +63,12 @@ pub struct TestServer {
 /// What the server is to do and what it has seen.
 pub struct State {
     behaviour: Mutex<Behaviour>,
-    accept_logins: Mutex<bool>,
+    /// The keys that may log in; `None`: every key.
+    accepted: Mutex<Option<Vec<PublicKey>>>,
+    logins: Mutex<Vec<PublicKey>>,
     config: Mutex<Arc<Config>>,
+    /// So many channels of a connection may be open, as `MaxSessions` of sshd says.
+    most_sessions: AtomicUsize,
     /// Put before PATH of what runs.
     path: Mutex<Option<PathBuf>>,
     connections: AtomicUsize,
@@ -97,8 +109,10 @@ impl TestServer {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let state = Arc::new(State {
             behaviour: Mutex::new(Behaviour::Run),
-            accept_logins: Mutex::new(true),
+            accepted: Mutex::default(),
+            logins: Mutex::default(),
             config: Mutex::new(config(keys)),
+            most_sessions: AtomicUsize::new(usize::MAX),
             path: Mutex::new(None),
             connections: AtomicUsize::new(0),
             open_connections: AtomicUsize::new(0),
@@ -125,13 +139,24 @@ impl TestServer {
         *self.state.behaviour.lock().unwrap() = behaviour;
     }
 
-    pub fn accept_logins(&self, accept: bool) {
-        *self.state.accept_logins.lock().unwrap() = accept;
+    /// Lets in these keys and no others.
+    pub fn accept_only(&self, keys: &[PublicKey]) {
+        *self.state.accepted.lock().unwrap() = Some(keys.to_vec());
+    }
+
+    /// The keys that logged in, in order.
+    pub fn logins(&self) -> Vec<PublicKey> {
+        self.state.logins.lock().unwrap().clone()
     }
 
     /// Shows these host keys on new connections.
     pub fn show_keys(&self, keys: Vec<PrivateKey>) {
         *self.state.config.lock().unwrap() = config(keys);
+    }
+
+    /// Lets so many channels be open on each connection and refuses more.
+    pub fn limit_sessions(&self, most: usize) {
+        self.state.most_sessions.store(most, Ordering::SeqCst);
     }
 
     /// What runs finds programs in this directory first.
@@ -184,6 +209,20 @@ async fn serve(state: Arc<State>, stream: StdStream) {
 }
 
 impl State {
+    fn judge(&self, key: &PublicKey) -> Auth {
+        let accepted = self.accepted.lock().unwrap();
+        let known = |keys: &Vec<PublicKey>| keys.iter().any(|known| known.key_data() == key.key_data());
+        match accepted.as_ref().is_none_or(known) {
+            true => Auth::Accept,
+            false => Auth::reject(),
+        }
+    }
+
+    /// The channels that are open on a connection.
+    fn sessions(&self, connection: usize) -> usize {
+        self.channels.lock().unwrap().iter().filter(|(of, _)| *of == connection).count()
+    }
+
     fn channel_closed(&self, connection: usize, id: ChannelId) {
         self.channels.lock().unwrap().remove(&(connection, id));
     }
@@ -211,11 +250,16 @@ impl Drop for Connection {
 impl Handler for Connection {
     type Error = russh::Error;
 
-    async fn auth_publickey(&mut self, _: &str, _: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
-        Ok(match *self.state.accept_logins.lock().unwrap() {
-            true => Auth::Accept,
-            false => Auth::reject(),
-        })
+    async fn auth_publickey_offered(&mut self, _: &str, offer: PublicKeyOffer<'_>) -> Result<Auth, Self::Error> {
+        Ok(self.state.judge(offer.public_key))
+    }
+
+    async fn auth_publickey(&mut self, _: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
+        let answer = self.state.judge(key.public_key);
+        if matches!(answer, Auth::Accept) {
+            self.state.logins.lock().unwrap().push(key.public_key.clone());
+        }
+        Ok(answer)
     }
 
     async fn channel_open_session(
@@ -225,7 +269,12 @@ impl Handler for Connection {
         _: &mut Session,
     ) -> Result<(), Self::Error> {
         let behaviour = *self.state.behaviour.lock().unwrap();
+        let full = self.state.sessions(self.number) >= self.state.most_sessions.load(Ordering::SeqCst);
         match behaviour {
+            _ if full => {
+                reply.reject(ChannelOpenFailure::ConnectFailed).await;
+                return Ok(());
+            }
             Behaviour::RefuseChannel => {
                 reply.reject(ChannelOpenFailure::ResourceShortage).await;
                 return Ok(());
@@ -266,7 +315,7 @@ impl Handler for Connection {
                 let state = self.state.clone();
                 let number = self.number;
                 tokio::spawn(async move {
-                    run(&state, behaviour, &channel, command).await;
+                    run(&state, behaviour, number, &channel, command).await;
                     // russh does not tell of a channel that the server closes first.
                     state.channel_closed(number, id);
                 });
@@ -277,7 +326,11 @@ impl Handler for Connection {
 }
 
 /// Runs a command and passes on what the behaviour lets through.
-async fn run(state: &State, behaviour: Behaviour, channel: &Channel<Msg>, command: String) {
+async fn run(state: &State, behaviour: Behaviour, number: usize, channel: &Channel<Msg>, command: String) {
+    if behaviour == Behaviour::Flood {
+        while channel.data(&[b'x'; 32 * 1024][..]).await.is_ok() {}
+        return;
+    }
     let mut shell = Command::new("/bin/sh");
     let command = match behaviour {
         Behaviour::NoLogin => "echo 'This account is currently not available.'; exit 1",
@@ -302,6 +355,8 @@ async fn run(state: &State, behaviour: Behaviour, channel: &Channel<Msg>, comman
         _ => {
             let _ = channel.exit_status(status as u32).await;
             let _ = channel.eof().await;
+            // Whoever sees the end may ask for the next channel at once.
+            state.channel_closed(number, channel.id());
             let _ = channel.close().await;
         }
     }
@@ -323,16 +378,27 @@ async fn pump(
         if silent.contains(&behaviour) {
             continue;
         }
-        let data = &buffer[..bytes];
+        let mut data = &buffer[..bytes];
+        let cut_here = data.windows(8).position(|window| window == b"CUT HERE");
+        if let (Some(at), Behaviour::Truncate | Behaviour::StallMidOutput) = (cut_here, behaviour) {
+            data = &data[..at];
+        }
         let sent = match stream {
             None => to.data(data).await,
             Some(kind) => to.extended_data(kind, data).await,
         };
-        let cut_here = data.windows(8).any(|window| window == b"CUT HERE");
-        if behaviour == Behaviour::DropMidOutput && cut_here {
-            // What was sent should arrive before the cut.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            state.cut();
+        match behaviour {
+            Behaviour::DropMidOutput if cut_here.is_some() => {
+                // What was sent should arrive before the cut.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                state.cut();
+            }
+            Behaviour::StallMidOutput if cut_here.is_some() => return std::future::pending().await,
+            Behaviour::Truncate if cut_here.is_some() => {
+                while let Ok(1..) = from.read(&mut buffer).await {}
+                return;
+            }
+            _ => {}
         }
         if sent.is_err() {
             return;

@@ -1,14 +1,17 @@
 //! A real OpenSSH server: on loopback, with keys and a configuration of its own, as the current user.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use russh::keys::PublicKey;
 
 const SSHD: &str = "/usr/sbin/sshd";
 
 /// A running sshd and its files. It is killed when this is dropped.
 pub struct OpenSsh {
+    address: IpAddr,
     pub port: u16,
     pub user: String,
     directory: tempfile::TempDir,
@@ -29,15 +32,20 @@ pub fn installed() -> bool {
 impl OpenSsh {
     /// Starts a server that lets the current user in with [`client_key`](Self::client_key)s.
     pub fn start() -> Self {
+        Self::start_with(Ipv4Addr::LOCALHOST.into(), "")
+    }
+
+    /// The same on this address, with more lines for `sshd_config`.
+    pub fn start_with(address: IpAddr, lines: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         // What the package's service does before it starts sshd as root.
         let _ = std::fs::create_dir_all("/run/sshd");
         keygen(&directory.path().join("host_key"), &["-t", "ed25519"]);
         // The port may be taken by somebody else before sshd gets it.
         for _ in 0..5 {
-            let port = free_port();
-            if let Some(server) = start_on(port, directory.path()) {
-                return Self { port, user: user(), directory, server };
+            let port = free_port(address);
+            if let Some(server) = start_on(SocketAddr::new(address, port), directory.path(), lines) {
+                return Self { address, port, user: user(), directory, server };
             }
         }
         panic!("sshd does not start:\n{}", log(directory.path()));
@@ -45,17 +53,22 @@ impl OpenSsh {
 
     /// How a runner names this server.
     pub fn host(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        SocketAddr::new(self.address, self.port).to_string()
     }
 
     /// Makes a key of this kind that the server accepts.
     pub fn client_key(&self, name: &str, kind: &[&str]) -> PathBuf {
         let file = self.unknown_key(name, kind);
         let public = std::fs::read_to_string(file.with_extension("pub")).unwrap();
+        self.accept(&public.trim().parse().unwrap());
+        file
+    }
+
+    /// Lets this key in from now on.
+    pub fn accept(&self, key: &PublicKey) {
         let accepted = self.directory.path().join("authorized_keys");
         let known = std::fs::read_to_string(&accepted).unwrap_or_default();
-        std::fs::write(accepted, known + &public).unwrap();
-        file
+        std::fs::write(accepted, format!("{known}{}\n", key.to_openssh().unwrap())).unwrap();
     }
 
     /// Makes a key of this kind that the server does not know.
@@ -99,10 +112,12 @@ impl Drop for OpenSsh {
     }
 }
 
-fn start_on(port: u16, directory: &Path) -> Option<Child> {
+fn start_on(listen: SocketAddr, directory: &Path, lines: &str) -> Option<Child> {
     let at = directory.display();
+    let (address, port) = (listen.ip(), listen.port());
+    // Of a setting that is there twice the first one counts.
     let config = format!(
-        "ListenAddress 127.0.0.1\nPort {port}\nHostKey {at}/host_key\nPidFile none\n\
+        "{lines}\nListenAddress {address}\nPort {port}\nHostKey {at}/host_key\nPidFile none\n\
          AuthorizedKeysFile {at}/authorized_keys\nStrictModes no\nPermitRootLogin yes\n\
          PasswordAuthentication no\nMaxSessions 5\n"
     );
@@ -119,7 +134,7 @@ fn start_on(port: u16, directory: &Path) -> Option<Child> {
         .unwrap();
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(5) {
-        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+        if TcpStream::connect(listen).is_ok() {
             return Some(server);
         }
         if server.try_wait().unwrap().is_some() {
@@ -137,8 +152,8 @@ fn keygen(file: &Path, kind: &[&str]) {
     assert!(made.unwrap().success());
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+fn free_port(address: IpAddr) -> u16 {
+    let listener = TcpListener::bind((address, 0)).unwrap();
     listener.local_addr().unwrap().port()
 }
 

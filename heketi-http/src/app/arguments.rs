@@ -18,6 +18,8 @@ pub(super) enum Command {
     Serve { config: PathBuf, disable_auth: bool },
     /// Tell what a configuration file means.
     ConfigCheck { config: PathBuf },
+    /// Tell what a node lacks.
+    CheckNode { config: Option<PathBuf>, host: String, json: bool },
     /// Show heketi on a simulated cluster.
     Demo { exit: bool, port: Option<u16> },
     /// Work on a database file.
@@ -55,6 +57,18 @@ enum Subcommands {
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
+    },
+    /// Tell what a node has and lacks of what heketi needs; nothing is changed there
+    CheckNode {
+        /// Management host name of the node
+        #[arg(value_name = "HOST")]
+        host: String,
+        /// Configuration file of the server, which tells the way to its nodes
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Database files, while no server has them open
     Db {
@@ -119,6 +133,9 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Parsed {
     match (arguments.command, arguments.config) {
         (Some(Subcommands::Config { command: ConfigCommand::Check { file } }), _) => {
             Parsed::Run(Command::ConfigCheck { config: file })
+        }
+        (Some(Subcommands::CheckNode { host, config: own, json }), config) => {
+            Parsed::Run(Command::CheckNode { config: own.or(config), host, json })
         }
         (Some(Subcommands::Demo { exit, port }), _) => Parsed::Run(Command::Demo { exit, port }),
         (Some(Subcommands::Db { command: Some(command) }), _) => Parsed::Run(Command::Database(command)),

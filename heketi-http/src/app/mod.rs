@@ -1,6 +1,7 @@
 //! The program `heketi`: command line, start, signals, end.
 
 mod arguments;
+mod check_node;
 mod config_check;
 mod conversion;
 mod database;
@@ -47,6 +48,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         match command {
             Command::Serve { config, disable_auth } => Ok(server(&config, disable_auth).await?),
             Command::ConfigCheck { config } => Ok(config_check::run(&config)?),
+            Command::CheckNode { config, host, json } => check_node::run(config, &host, json).await,
             Command::Demo { exit, port } => Ok(demo::run(exit, port).await?),
             Command::Database(command) => database::run(command),
             Command::Offline(command) => offline::run(command).await,

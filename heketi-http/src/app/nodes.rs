@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use heketi_exec::engine::{Engine, EngineHostKeys};
 use heketi_exec::executor::Executor;
-use heketi_exec::node::{NodeExecutor, NodeOptions};
+use heketi_exec::node::{NodeCheck, NodeExecutor, NodeOptions, check_node};
 use heketi_exec::runner::inject::{InjectConfig, InjectRunner};
 use heketi_exec::runner::ssh::HostKeyPolicy;
-use heketi_exec::runner::{CommandRunner, SshConfig, SshRunner};
+use heketi_exec::runner::{CommandRunner, LocalRunner, SshConfig, SshRunner};
 use heketi_exec::sim::MockExecutor;
 
 use crate::config::{CommandConfig, ExecutorKind, GlusterConfig};
@@ -15,6 +15,9 @@ use crate::config::{CommandConfig, ExecutorKind, GlusterConfig};
 /// The way to the nodes.
 pub(super) struct Nodes {
     pub executor: Arc<dyn Executor>,
+    /// What the executor's commands go through.
+    runner: Runner,
+    options: NodeOptions,
     /// Where accepted host keys are kept, once the engine is open.
     host_keys: Option<Arc<EngineHostKeys>>,
     /// The simulated nodes, if they are.
@@ -31,12 +34,21 @@ impl Nodes {
             tracing::info!("the simulated nodes lack something: {failed}");
         }
     }
+
+    /// What a node has and lacks of what heketi needs. Changes nothing there.
+    pub(super) async fn check(&self, host: &str) -> NodeCheck {
+        if let Some(mock) = &self.mock {
+            mock.cluster().add_node(host, host, []);
+        }
+        check_node(self.runner.as_ref(), &self.options, host).await
+    }
 }
 
 /// The settings of commands that count for the configured executor.
 pub(super) fn commands(gluster: &GlusterConfig) -> &CommandConfig {
     match gluster.executor {
         ExecutorKind::Kubernetes => &gluster.kube.commands,
+        ExecutorKind::Local => &gluster.local,
         _ => &gluster.ssh.commands,
     }
 }
@@ -57,6 +69,7 @@ pub(super) async fn connect(gluster: &GlusterConfig) -> Result<Nodes, String> {
     match gluster.executor {
         ExecutorKind::Ssh => ssh(gluster, options, |runner| runner),
         ExecutorKind::InjectSsh => ssh(gluster, options, injected(gluster)?),
+        ExecutorKind::Local => local(&gluster.local, options).await,
         ExecutorKind::Mock => Ok(mock(gluster, options, |runner| runner)),
         ExecutorKind::InjectMock => Ok(mock(gluster, options, injected(gluster)?)),
         #[cfg(feature = "kubernetes")]
@@ -82,6 +95,7 @@ async fn kubernetes(kube: &crate::config::KubeConfig, options: NodeOptions) -> R
 
     let mut config = KubernetesConfig::default();
     config.namespace.clone_from(&kube.namespace);
+    config.kubeconfig.clone_from(&kube.kubeconfig);
     config.selection = match (kube.use_pod_names, kube.gluster_daemonset) {
         (true, _) => PodSelection::Name,
         (false, true) => PodSelection::Node,
@@ -91,23 +105,60 @@ async fn kubernetes(kube: &crate::config::KubeConfig, options: NodeOptions) -> R
     config.max_connections = kube.max_connections.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
     config.timeout_prefix = !kube.disable_timeout_prefix;
     let runner = KubernetesRunner::connect(config).await.map_err(|error| error.to_string())?;
+    Ok(over(Arc::new(runner), options))
+}
+
+/// What commands on nodes begin with, beside LVM and udev. gluster-block is needed only for block volumes.
+const PROGRAMS: [&str; 17] = [
+    "awk", "cat", "chmod", "chown", "find", "gluster", "grep", "lsblk", "mkdir", "mkfs.xfs", "mount", "mv", "pgrep",
+    "rmdir", "sed", "umount", "wipefs",
+];
+
+async fn local(commands: &CommandConfig, options: NodeOptions) -> Result<Nodes, String> {
+    let runner = LocalRunner::new(commands.sudo);
+    // Behind a wrapper they are somewhere else.
+    let far = match commands.lvm_wrapper.split_whitespace().next() {
+        Some(wrapper) => vec![wrapper],
+        None => vec!["/usr/sbin/lvm", "/usr/bin/udevadm", "thin_check"],
+    };
+    let programs: Vec<&str> = PROGRAMS.into_iter().chain(far).collect();
+    runner
+        .check(&programs)
+        .await
+        .map_err(|error| format!("{error} (glusterfs.localexec.sudo is {})", commands.sudo))?;
+    tracing::info!("executor is local: this machine is the only node");
     let executor = Arc::new(NodeExecutor::new(Arc::new(runner), options));
     Ok(Nodes { executor, host_keys: None, mock: None })
 }
 
 fn mock(gluster: &GlusterConfig, options: NodeOptions, wrap: impl FnOnce(Runner) -> Runner) -> Nodes {
     tracing::warn!("executor is {}: nothing is done on real nodes", gluster.executor.name());
-    let executor = Arc::new(MockExecutor::with_runner(options, gluster.mock_device_size.0, wrap));
-    Nodes { executor: executor.clone(), host_keys: None, mock: Some(executor) }
+    let mut runner: Option<Runner> = None;
+    let executor = Arc::new(MockExecutor::with_runner(options.clone(), gluster.mock_device_size.0, |simulated| {
+        runner.insert(wrap(simulated)).clone()
+    }));
+    let runner = runner.unwrap_or_else(|| Arc::new(executor.cluster().runner()));
+    Nodes { executor: executor.clone(), runner, options, host_keys: None, mock: Some(executor) }
+}
+
+/// An executor whose commands go through `runner`.
+fn over(runner: Runner, options: NodeOptions) -> Nodes {
+    let executor = Arc::new(NodeExecutor::new(runner.clone(), options.clone()));
+    Nodes { executor, runner, options, host_keys: None, mock: None }
 }
 
 fn ssh(gluster: &GlusterConfig, options: NodeOptions, wrap: impl FnOnce(Runner) -> Runner) -> Result<Nodes, String> {
     let host_keys = Arc::new(EngineHostKeys::default());
     let mut config = SshConfig::new(&gluster.ssh.keyfile);
+    config.agent.clone_from(&gluster.ssh.identity_agent);
     config.user.clone_from(&gluster.ssh.user);
     config.port = gluster.ssh.port;
     config.use_passphrase_variable();
     config.sudo = gluster.ssh.commands.sudo;
+    config.connect_timeout = gluster.ssh.connect_timeout;
+    config.keepalive_interval = gluster.ssh.keepalive_interval;
+    config.channels_per_host = gluster.ssh.max_commands_per_node;
+    config.max_connections = gluster.ssh.max_connections;
     config.host_key_policy = gluster.ssh.host_key_policy;
     config.host_key_store = host_keys.clone();
     if let Some(files) = gluster.ssh.known_hosts.as_ref().filter(|files| !files.is_empty()) {
@@ -116,8 +167,7 @@ fn ssh(gluster: &GlusterConfig, options: NodeOptions, wrap: impl FnOnce(Runner) 
         config.known_hosts.clone_from(files);
     }
     let runner = SshRunner::new(config).map_err(|error| error.to_string())?;
-    let executor = Arc::new(NodeExecutor::new(wrap(Arc::new(runner)), options));
-    Ok(Nodes { executor, host_keys: Some(host_keys), mock: None })
+    Ok(Nodes { host_keys: Some(host_keys), ..over(wrap(Arc::new(runner)), options) })
 }
 
 fn options(commands: &CommandConfig) -> NodeOptions {

@@ -42,6 +42,11 @@ async fn repair(mut session: Session<'_>, options: Repair) -> Result<(), CliErro
             session.show(&plan, steps)
         }
         (false, true) => {
+            // A script that repairs every night meets a healthy cluster most of the time.
+            let all = options.findings.is_empty();
+            if all && session.client.audit_repair_plan(&[]).await?.repairs.is_empty() {
+                return session.print(NOTHING);
+            }
             session.client.audit_repair(&options.findings).await?;
             session.print("Repaired; audit again to see what is left\n")
         }
@@ -49,9 +54,11 @@ async fn repair(mut session: Session<'_>, options: Repair) -> Result<(), CliErro
     }
 }
 
+const NOTHING: &str = "Nothing to repair\n";
+
 fn steps(plan: &AuditPlan) -> String {
     if plan.repairs.is_empty() {
-        return "Nothing to repair\n".to_owned();
+        return NOTHING.to_owned();
     }
     let mut text = String::new();
     for repair in &plan.repairs {

@@ -49,6 +49,9 @@ pub use topology_load::load_topology;
 /// What heketi v10's command line returns for every error.
 const FAILURE: u8 = 255;
 
+/// What a shell tells of a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
 const DEFAULT_SERVER: &str = "http://localhost:8080";
 
 /// Why a command failed; printed after `Error: `.
@@ -159,7 +162,10 @@ where
     T: Into<OsString> + Clone,
 {
     let (told, words) = match args::parse(arguments) {
-        Ok(Parsed::Run(cli, words)) => (execute(*cli, terminal, options, out, err).await, words),
+        Ok(Parsed::Run(cli, words)) => match execute(*cli, terminal, options, out, err).await {
+            Ok(Ended::Interrupted) => return INTERRUPTED,
+            ended => (ended.map(|_| ()), words),
+        },
         Ok(Parsed::Nothing) => (usage::root_help(err).map_err(CliError::from), Vec::new()),
         Ok(Parsed::Help(words)) => (usage::group_help(&words, out).map_err(CliError::from), words),
         Ok(Parsed::Unknown(word)) => (Err(CliError(usage::unknown_command(&word))), Vec::new()),
@@ -174,33 +180,48 @@ where
     FAILURE
 }
 
+/// How a command that did not fail ended.
+enum Ended {
+    Done,
+    /// By Ctrl-C at a terminal.
+    Interrupted,
+}
+
 async fn execute(
     cli: Cli,
     terminal: Terminal,
     options: ClientOptions,
     out: &mut dyn Write,
     err: &mut dyn Write,
-) -> Result<(), CliError> {
+) -> Result<Ended, CliError> {
     let Cli { global, command, .. } = cli;
     let command = match command {
-        Command::Completion { shell } => return usage::completion(shell, out),
-        Command::Man => return usage::manual(out),
+        Command::Completion { shell } => return usage::completion(shell, out).map(|()| Ended::Done),
+        Command::Man => return usage::manual(out).map(|()| Ended::Done),
         command => command,
     };
     let json = global.json();
     let client = connect(&global, options)?;
     if !terminal.errors {
-        return in_time(Session { client, json, terminal, out, err }, command, global.timeout).await;
+        let session = Session { client, json, terminal, out, err };
+        return in_time(session, command, global.timeout).await.map(|()| Ended::Done);
     }
     let line = Line::default();
     let told = line.clone();
     let client = client.with_progress(move |job| told.tell(job));
-    let (mut out, mut err) = (Above::new(line.clone(), out), Above::new(line, err));
+    let (mut out, mut err) = (Above::new(line.clone(), out), Above::new(line.clone(), err));
     let session = Session { client, json, terminal, out: &mut out, err: &mut err };
-    let result = in_time(session, command, global.timeout).await;
+    let ended = tokio::select! {
+        result = in_time(session, command, global.timeout) => result.map(|()| Ended::Done),
+        Ok(()) = tokio::signal::ctrl_c() => Ok(Ended::Interrupted),
+    };
+    let followed = line.is_shown();
     out.finish()?;
+    if followed && matches!(ended, Ok(Ended::Interrupted)) {
+        writeln!(err, "What was started goes on at the server: see 'heketi-cli server operations list'")?;
+    }
     err.finish()?;
-    result
+    ended
 }
 
 async fn in_time(session: Session<'_>, command: Command, limit: Option<Duration>) -> Result<(), CliError> {

@@ -134,6 +134,11 @@ impl Line {
         bar.set_message(words(job));
     }
 
+    /// Was a job followed?
+    pub(super) fn is_shown(&self) -> bool {
+        self.shown().bar.is_some()
+    }
+
     fn shown(&self) -> MutexGuard<'_, Shown> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -75,7 +75,9 @@ pub(super) fn group_help(words: &[String], out: &mut dyn Write) -> io::Result<()
 pub(super) fn completion(shell: Shell, out: &mut dyn Write) -> Result<(), CliError> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut args::description(), "heketi-cli", &mut script);
-    Ok(out.write_all(&script)?)
+    let script = String::from_utf8_lossy(&script);
+    // clap_complete 4.6 writes a program's hyphen in two ways in its script for bash, which then knows no subcommand.
+    Ok(out.write_all(script.replace("heketi__subcmd__cli", "heketi__cli").as_bytes())?)
 }
 
 /// The manual: one page of all commands.

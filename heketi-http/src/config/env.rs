@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use heketi_core::Gib;
+use heketi_exec::runner::ssh::AGENT_VARIABLE;
 
 use super::ConfigError;
 use super::load::{self, ANY_NUMBER, PORT, WHOLE_NUMBER};
@@ -97,7 +98,7 @@ pub(super) fn apply(config: &mut Config, env: &Environment<'_>, warnings: &mut V
     }
     application(config, env, warnings)?;
     let gluster = &mut config.glusterfs;
-    for commands in [&mut gluster.ssh.commands, &mut gluster.kube.commands] {
+    for commands in [&mut gluster.ssh.commands, &mut gluster.kube.commands, &mut gluster.local] {
         command_settings(commands, env, warnings)?;
     }
     set! {
@@ -107,6 +108,13 @@ pub(super) fn apply(config: &mut Config, env: &Environment<'_>, warnings: &mut V
         gluster.kube.gluster_daemonset => env.yes("HEKETI_KUBE_GLUSTER_DAEMONSET")?;
         gluster.kube.use_pod_names => env.yes("HEKETI_KUBE_USE_POD_NAMES")?;
         gluster.mock_device_size => env.number("HEKETI_MOCK_DEVICE_SIZE_GB", WHOLE_NUMBER)?.map(Gib);
+    }
+    if gluster.ssh.identity_agent.as_deref() == Some(AGENT_VARIABLE.as_ref()) {
+        let unset = || {
+            let remedy = "that variable is not set; set it for heketi, or write the path of the agent's socket";
+            bad("glusterfs.sshexec.identity_agent", &quoted(AGENT_VARIABLE), remedy)
+        };
+        gluster.ssh.identity_agent = Some(env.text(AGENT_VARIABLE).ok_or_else(unset)?.into());
     }
     if let Some(namespace) = env.text("HEKETI_KUBE_NAMESPACE") {
         gluster.kube.namespace = Some(namespace);

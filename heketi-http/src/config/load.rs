@@ -19,6 +19,9 @@ use crate::auth::Secret;
 /// Requests that run side by side would lose their outcomes to each other with fewer.
 const FEWEST_REMEMBERED: usize = 100;
 
+/// More places than this are as good as no limit.
+const MOST_PLACES: usize = 1_000_000;
+
 pub(super) const WHOLE_NUMBER: &str = "write a whole number, 0 or more";
 pub(super) const ANY_NUMBER: &str = "write a whole number";
 pub(super) const PORT: &str = "write a port number, 0 to 65535";
@@ -69,8 +72,9 @@ impl Loaded {
 fn check(config: &Config) -> Result<(), ConfigError> {
     let gluster = &config.glusterfs;
     let ssh = matches!(gluster.executor, ExecutorKind::Ssh | ExecutorKind::InjectSsh);
-    if ssh && gluster.ssh.keyfile.as_os_str().is_empty() {
-        let text = "Missing ssh private key file in configuration: set glusterfs.sshexec.keyfile or HEKETI_SSH_KEYFILE";
+    if ssh && gluster.ssh.keyfile.as_os_str().is_empty() && gluster.ssh.identity_agent.is_none() {
+        let text = "Missing ssh private key file in configuration: set glusterfs.sshexec.keyfile or HEKETI_SSH_KEYFILE, \
+                    or glusterfs.sshexec.identity_agent to use an ssh-agent";
         return Err(ConfigError::Missing(text.to_owned()));
     }
     if gluster.brick_min_size > gluster.brick_max_size {
@@ -198,6 +202,10 @@ fn gluster(section: Section<'_>) -> Result<GlusterConfig, ConfigError> {
     if let Some(kube) = section.section("kubeexec")? {
         config.kube = kube_executor(kube)?;
     }
+    if let Some(local) = section.section("localexec")? {
+        config.local = commands(&local)?;
+        local.finish();
+    }
     if let Some(inject) = section.value("injectexec") {
         InjectConfig::from_value(inject)
             .map_err(|error| bad(section.path("injectexec"), "not usable", &error.to_string()))?;
@@ -214,7 +222,13 @@ fn ssh_executor(section: Section<'_>) -> Result<SshConfig, ConfigError> {
         config.keyfile => section.filled("keyfile")?;
         config.user => section.filled("user")?;
         config.port => section.number::<u16>("port", PORT)?.filter(|port| *port != 0);
+        config.connect_timeout => positive(section.number("connect_timeout", WHOLE_NUMBER)?).map(Duration::from_secs);
+        config.keepalive_interval =>
+            positive(section.number("keepalive_interval", WHOLE_NUMBER)?).map(Duration::from_secs);
+        config.max_commands_per_node => positive(section.number("max_commands_per_node", WHOLE_NUMBER)?).map(bounded);
+        config.max_connections => positive(section.number("max_connections", WHOLE_NUMBER)?).map(bounded);
     }
+    config.identity_agent = section.filled("identity_agent")?.map(PathBuf::from);
     config.known_hosts = section.filled("known_hosts")?.map(|files| path_list(&files));
     if let Some(text) = section.filled("host_key_policy")? {
         let remedy = "write strict, accept-new or off";
@@ -233,6 +247,7 @@ fn kube_executor(section: Section<'_>) -> Result<KubeConfig, ConfigError> {
         config.disable_timeout_prefix => section.flag("disable_timeout_prefix")?;
     }
     config.namespace = section.filled("namespace")?;
+    config.kubeconfig = section.filled("kubeconfig")?.map(PathBuf::from);
     config.container = section.filled("container")?;
     if let Some(limit) = section.number("max_connections", ANY_NUMBER)? {
         config.max_connections = limit_or_default(limit, 64);
@@ -299,6 +314,11 @@ pub(super) fn path_list(text: &str) -> Vec<PathBuf> {
     text.split(':').filter(|file| !file.is_empty()).map(PathBuf::from).collect()
 }
 
+/// As a number of places that can be counted.
+fn bounded(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX).min(MOST_PLACES)
+}
+
 /// 0 stands for the default.
 fn positive(number: Option<u64>) -> Option<u64> {
     number.filter(|number| *number > 0)
@@ -320,12 +340,14 @@ pub(super) fn snapshot_limit(limit: i64) -> Option<u64> {
 pub(super) fn executor(key: &str, name: &str) -> Result<ExecutorKind, ConfigError> {
     Ok(match name {
         "ssh" => ExecutorKind::Ssh,
+        "local" => ExecutorKind::Local,
         "kube" | "kubernetes" => ExecutorKind::Kubernetes,
         "mock" => ExecutorKind::Mock,
         "inject/ssh" => ExecutorKind::InjectSsh,
         "inject/mock" => ExecutorKind::InjectMock,
         _ => {
-            let remedy = format!("invalid executor: {name}; write ssh, kubernetes, mock, inject/ssh or inject/mock");
+            let remedy =
+                format!("invalid executor: {name}; write ssh, local, kubernetes, mock, inject/ssh or inject/mock");
             return Err(bad(key, &quoted(name), &remedy));
         }
     })

@@ -57,6 +57,7 @@ fn gluster(config: &GlusterConfig) -> Value {
     let mut ssh = commands(&config.ssh.commands);
     ssh["keyfile"] = json!(config.ssh.keyfile);
     ssh["user"] = json!(config.ssh.user);
+    ssh["identity_agent"] = json!(config.ssh.identity_agent.clone().unwrap_or_default());
     ssh["port"] = json!(config.ssh.port.to_string());
     ssh["host_key_policy"] = json!(match config.ssh.host_key_policy {
         HostKeyPolicy::Strict => "strict",
@@ -64,8 +65,13 @@ fn gluster(config: &GlusterConfig) -> Value {
         HostKeyPolicy::Off => "off",
     });
     ssh["known_hosts"] = json!(known_hosts);
+    ssh["connect_timeout"] = json!(config.ssh.connect_timeout.as_secs());
+    ssh["keepalive_interval"] = json!(config.ssh.keepalive_interval.as_secs());
+    ssh["max_commands_per_node"] = json!(config.ssh.max_commands_per_node);
+    ssh["max_connections"] = json!(config.ssh.max_connections);
     let mut kube = commands(&config.kube.commands);
     kube["namespace"] = json!(config.kube.namespace.clone().unwrap_or_default());
+    kube["kubeconfig"] = json!(config.kube.kubeconfig.clone().unwrap_or_default());
     kube["container"] = json!(config.kube.container.clone().unwrap_or_default());
     kube["gluster_daemonset"] = json!(config.kube.gluster_daemonset);
     kube["use_pod_names"] = json!(config.kube.use_pod_names);
@@ -100,6 +106,7 @@ fn gluster(config: &GlusterConfig) -> Value {
         "injectexec": config.inject,
         "sshexec": ssh,
         "kubeexec": kube,
+        "localexec": commands(&config.local),
     })
 }
 

@@ -146,12 +146,12 @@ fn errors_name_key_value_and_remedy() {
         ),
         (
             r#"{"glusterfs":{"executor":"telnet"}}"#.to_owned(),
-            r#"glusterfs.executor is "telnet": invalid executor: telnet; write ssh, kubernetes, mock, inject/ssh or inject/mock"#,
+            r#"glusterfs.executor is "telnet": invalid executor: telnet; write ssh, local, kubernetes, mock, inject/ssh or inject/mock"#,
         ),
         (r#"{"port":"http","glusterfs":{}}"#.to_owned(), r#"port is "http": write a port number, 0 to 65535"#),
         (
             r#"{"glusterfs":{}}"#.to_owned(),
-            "Missing ssh private key file in configuration: set glusterfs.sshexec.keyfile or HEKETI_SSH_KEYFILE",
+            "Missing ssh private key file in configuration: set glusterfs.sshexec.keyfile or HEKETI_SSH_KEYFILE, or glusterfs.sshexec.identity_agent to use an ssh-agent",
         ),
         ("{}".to_owned(), "the configuration file has no glusterfs object: add one with executor and db"),
         ("[]".to_owned(), "the configuration file is a list: write an object, {…}"),
@@ -214,6 +214,50 @@ fn the_environment_wins() {
         load_with(WALK_THROUGH, &[("HEKETI_HTTP_PORT", "x")]).unwrap_err().to_string(),
         r#"HEKETI_HTTP_PORT is "x": write a port number, 0 to 65535"#
     );
+}
+
+#[test]
+fn the_key_may_be_in_an_agent() {
+    let ssh = |keys: &str| format!(r#"{{"glusterfs":{{"executor":"ssh","sshexec":{{{keys}}}}}}}"#);
+    let agent = ssh(r#""identity_agent":"SSH_AUTH_SOCK""#);
+    let loaded = load_with(&agent, &[("SSH_AUTH_SOCK", "/run/agent")]).unwrap();
+    assert_eq!(loaded.config.glusterfs.ssh.identity_agent, Some("/run/agent".into()));
+    assert_eq!(loaded.config.shown()["glusterfs"]["sshexec"]["identity_agent"], "/run/agent");
+    let why = load_with(&agent, &[]).unwrap_err().to_string();
+    assert!(
+        why.starts_with(r#"glusterfs.sshexec.identity_agent is "SSH_AUTH_SOCK": that variable is not set"#),
+        "{why}"
+    );
+    // The variable alone changes nothing: whoever starts heketi may have an agent for himself.
+    let loaded = load_with(&ssh(r#""keyfile":"k""#), &[("SSH_AUTH_SOCK", "/run/agent")]).unwrap();
+    assert_eq!(loaded.config.glusterfs.ssh.identity_agent, None);
+    let loaded = load(&ssh(r#""keyfile":"k.pub","identity_agent":"/x""#));
+    assert_eq!(loaded.config.glusterfs.ssh.identity_agent, Some("/x".into()));
+    assert_eq!(loaded.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn times_and_limits_of_ssh_can_be_set() {
+    let keys = ["connect_timeout", "keepalive_interval", "max_commands_per_node", "max_connections"];
+    let shown = |value: u64| {
+        let set = keys.map(|key| format!(r#""{key}":"{value}""#)).join(",");
+        let loaded = load(&mock(&format!(r#","sshexec":{{{set}}}"#)));
+        assert_eq!(loaded.warnings, Vec::<String>::new());
+        keys.map(|key| loaded.config.shown()["glusterfs"]["sshexec"][key].as_u64().unwrap())
+    };
+    assert_eq!(shown(7), [7; 4]);
+    assert_eq!(shown(0), [15, 15, 4, 64], "0 stands for the default");
+}
+
+#[test]
+fn this_machine_has_settings_of_its_own() {
+    let text = r#"{"glusterfs":{"executor":"local","localexec":{"sudo":true,"fstab":"/x","keyfile":"k"}}}"#;
+    let loaded = load_with(text, &[("HEKETI_LVM_WRAPPER", "w")]).unwrap();
+    let gluster = &loaded.config.glusterfs;
+    assert_eq!((gluster.executor, gluster.executor.name()), (ExecutorKind::Local, "local"));
+    assert_eq!((gluster.local.sudo, gluster.local.lvm_wrapper.as_str()), (true, "w"));
+    assert_eq!(loaded.config.shown()["glusterfs"]["localexec"]["fstab"], "/x");
+    assert_eq!(loaded.warnings, ["unknown key glusterfs.localexec.keyfile is ignored"]);
 }
 
 #[test]

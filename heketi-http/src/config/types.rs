@@ -142,6 +142,8 @@ pub enum ExecutorKind {
     /// SSH.
     #[default]
     Ssh,
+    /// On this machine, which is the only node.
+    Local,
     /// Into the gluster pod on the node.
     Kubernetes,
     /// Into a simulation.
@@ -157,6 +159,7 @@ impl ExecutorKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Ssh => "ssh",
+            Self::Local => "local",
             Self::Kubernetes => "kubernetes",
             Self::Mock => "mock",
             Self::InjectSsh => "inject/ssh",
@@ -235,6 +238,8 @@ pub struct GlusterConfig {
     pub ssh: SshConfig,
     /// Settings of the `kubernetes` executor.
     pub kube: KubeConfig,
+    /// Settings of the `local` executor (`localexec`, not known to heketi v10): those of commands, `sudo` among them.
+    pub local: CommandConfig,
     /// The `injectexec` object as it is in the file: hooks of the `inject/…` executors.
     pub inject: serde_json::Value,
     /// Size of a device of the `mock` executor.
@@ -268,6 +273,7 @@ impl Default for GlusterConfig {
             volume_create_retries: 4,
             ssh: SshConfig::default(),
             kube: KubeConfig::default(),
+            local: CommandConfig::default(),
             inject: serde_json::Value::Null,
             mock_device_size: Gib(500),
         }
@@ -337,8 +343,11 @@ impl Default for CommandConfig {
 /// The `sshexec` object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SshConfig {
-    /// Private key file.
+    /// Private key file; with `identity_agent` the file of a public key, or empty.
     pub keyfile: PathBuf,
+    /// Socket of the ssh-agent that holds the key (`identity_agent`, not known to heketi v10); `None`: the key is in
+    /// the file.
+    pub identity_agent: Option<PathBuf>,
     /// User on the nodes.
     pub user: String,
     /// Port on the nodes.
@@ -347,6 +356,14 @@ pub struct SshConfig {
     pub host_key_policy: HostKeyPolicy,
     /// Known-hosts files; `None`: none were named.
     pub known_hosts: Option<Vec<PathBuf>>,
+    /// How long connecting and the login may take together (`connect_timeout`, in seconds).
+    pub connect_timeout: Duration,
+    /// A silent connection is probed this often, and dead after three probes (`keepalive_interval`, in seconds).
+    pub keepalive_interval: Duration,
+    /// Batches of commands at a time on one node (`max_commands_per_node`).
+    pub max_commands_per_node: usize,
+    /// Connections at a time, over all nodes (`max_connections`).
+    pub max_connections: usize,
     /// Settings of commands.
     pub commands: CommandConfig,
 }
@@ -355,10 +372,15 @@ impl Default for SshConfig {
     fn default() -> Self {
         Self {
             keyfile: PathBuf::new(),
+            identity_agent: None,
             user: "heketi".to_owned(),
             port: 22,
             host_key_policy: HostKeyPolicy::default(),
             known_hosts: None,
+            connect_timeout: Duration::from_secs(15),
+            keepalive_interval: Duration::from_secs(15),
+            max_commands_per_node: 4,
+            max_connections: 64,
             commands: CommandConfig::default(),
         }
     }
@@ -369,6 +391,9 @@ impl Default for SshConfig {
 pub struct KubeConfig {
     /// Namespace of the gluster pods; `None` is the server's own.
     pub namespace: Option<String>,
+    /// The kubeconfig file to log in with (`kubeconfig`, not known to heketi v10); `None`: that of the environment, or
+    /// the service account of the server's pod.
+    pub kubeconfig: Option<PathBuf>,
     /// The container of a pod that gets the commands; `None` is its default one.
     pub container: Option<String>,
     /// Find pods by node name instead of by label.
@@ -387,6 +412,7 @@ impl Default for KubeConfig {
     fn default() -> Self {
         Self {
             namespace: None,
+            kubeconfig: None,
             container: None,
             gluster_daemonset: false,
             use_pod_names: false,

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use heketi_http::demo::Demo;
 use nix::pty::{Winsize, openpty};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::server::PATIENCE;
 
@@ -26,8 +28,8 @@ impl Session {
     }
 }
 
-/// Runs the program with a terminal for its output and errors.
-fn run(url: &str, words: &[&str], variables: &[(&str, &str)]) -> Session {
+/// Runs the program with a terminal for its output and errors. Ctrl-C is typed when `until` was shown.
+fn run(url: &str, words: &[&str], variables: &[(&str, &str)], until: Option<&str>) -> Session {
     let size = Winsize { ws_row: 40, ws_col: COLUMNS, ws_xpixel: 0, ws_ypixel: 0 };
     let terminal = openpty(Some(&size), None).expect("a pseudo-terminal");
     let end = || Stdio::from(terminal.slave.try_clone().expect("its other end"));
@@ -38,11 +40,17 @@ fn run(url: &str, words: &[&str], variables: &[(&str, &str)]) -> Session {
     drop(command);
     drop(terminal.slave);
     let mut master = std::fs::File::from(terminal.master);
+    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
+    let mut until = until.map(str::to_owned);
     let reader = std::thread::spawn(move || {
         let (mut bytes, mut part) = (Vec::new(), [0; 4096]);
         // The end of the program ends the terminal with an error.
         while let Ok(length @ 1..) = master.read(&mut part) {
             bytes.extend_from_slice(&part[..length]);
+            if until.take_if(|text| String::from_utf8_lossy(&bytes).contains(text.as_str())).is_some() {
+                // What the terminal does with the key: the program is not the leader of a session of its own here.
+                kill(pid, Signal::SIGINT).expect("a child of ours");
+            }
         }
         bytes
     });
@@ -63,6 +71,11 @@ fn run(url: &str, words: &[&str], variables: &[(&str, &str)]) -> Session {
 }
 
 async fn at_terminal(demo: &Demo, words: &[&str], variables: &[(&str, &str)]) -> Session {
+    interrupted(demo, words, variables, None).await
+}
+
+/// A session that is interrupted when `until` was shown.
+async fn interrupted(demo: &Demo, words: &[&str], variables: &[(&str, &str)], until: Option<&'static str>) -> Session {
     let own = |items: &[&str]| items.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
     let (url, words) = (demo.url(), own(words));
     let variables: Vec<(String, String)> =
@@ -70,7 +83,7 @@ async fn at_terminal(demo: &Demo, words: &[&str], variables: &[(&str, &str)]) ->
     let session = tokio::task::spawn_blocking(move || {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let variables: Vec<(&str, &str)> = variables.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
-        run(&url, &words, &variables)
+        run(&url, &words, &variables, until)
     });
     session.await.unwrap()
 }
@@ -90,6 +103,24 @@ async fn long_work_is_followed_step_by_step() {
     assert!(session.screen.starts_with("Name: v1\nSize: 10\n"), "{}", session.screen);
     assert!(session.screen.trim_end().ends_with("Replica Count: 3"), "{}", session.screen);
     assert!(!session.screen.contains("[1/3]"), "{}", session.screen);
+    demo.stop().await.unwrap();
+}
+
+/// The server goes on, which is told; the line does not stay.
+#[tokio::test]
+async fn an_interrupted_command_leaves_a_clean_screen() {
+    let demo = Demo::start(None).await.unwrap();
+    demo.load_topology().await.unwrap();
+    demo.sim().add_latency("lvcreate", Duration::from_millis(1500));
+    let words = ["volume", "create", "--size=10", "--name=v1"];
+    let session = interrupted(&demo, &words, &[], Some("create volume [1/3]: ")).await;
+    assert_eq!(session.status, Some(130), "{:?}", session.text());
+    let goes_on = "What was started goes on at the server: see 'heketi-cli server operations list'";
+    assert_eq!(session.screen.trim_end(), goes_on);
+    // Nothing was started: nothing to tell.
+    let session = interrupted(&demo, &["watch"], &[], Some("volume")).await;
+    assert_eq!(session.status, Some(130), "{:?}", session.text());
+    assert!(!session.text().contains("goes on"), "{:?}", session.text());
     demo.stop().await.unwrap();
 }
 

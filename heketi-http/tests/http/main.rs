@@ -12,6 +12,7 @@ mod cli_server;
 mod cli_terminal;
 mod cli_topology;
 mod client;
+mod completion;
 mod conformance;
 mod database;
 mod events;

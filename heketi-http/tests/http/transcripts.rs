@@ -3,11 +3,15 @@
 //!
 //! A line `$ …` is a command line, `> …` is what it prints, `! …` what goes to stderr, `= N` its exit status when it is
 //! not 0; `\` tells that the output ends without an end of line. Ids are numbered in the order they appear: `ID3`
-//! stands for the third, in command lines too; `PART` is the first half of one, `PV-UUID` a name given by LVM. `TMP` is a directory of this run, `SERVER` the server's address.
+//! stands for the third, in command lines too; `PART` is the first half of one, `PV-UUID` a name given by LVM. `TMP` is
+//! a directory of this run, `SERVER` the server's address. A line `@ swap-disk HOST DISK` or `@ reinstall HOST` is what
+//! happens in the machine room meanwhile.
 //! `UPDATE_TRANSCRIPTS=1 cargo test transcripts` writes the files anew; look at the difference before you commit it.
 
 use std::path::Path;
+use std::process::Command;
 
+use heketi_exec::sim::{SimCluster, SimDisk};
 use heketi_http::cli::run_with;
 use heketi_http::demo::Demo;
 
@@ -110,6 +114,16 @@ fn marked(output: &str, mark: char) -> String {
     text
 }
 
+/// Something that happens to a node.
+fn happen(sim: &SimCluster, event: &str) {
+    let new = |disk| SimDisk::gib(disk, 500);
+    match event.split(' ').collect::<Vec<_>>()[..] {
+        ["swap-disk", host, disk] => sim.replace_disk(host, disk, new(disk)),
+        ["reinstall", host] => sim.reinstall(host, ["/dev/sdb", "/dev/sdc"].map(new)),
+        _ => panic!("@ {event}"),
+    }
+}
+
 async fn replay(name: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/transcripts/{name}.txt"));
     let expected = std::fs::read_to_string(&path).expect("a transcript");
@@ -120,6 +134,10 @@ async fn replay(name: &str) {
     let mut told = String::new();
     let url = demo.url();
     for line in expected.lines() {
+        if let Some(event) = line.strip_prefix("@ ") {
+            happen(demo.sim(), event);
+            told.push_str(&format!("{line}\n"));
+        }
         let Some(command) = line.strip_prefix("$ ") else {
             if line.is_empty() || line.starts_with('#') {
                 told.push_str(&format!("{line}\n"));
@@ -149,6 +167,37 @@ async fn replay(name: &str) {
     assert_eq!(told, expected, "{name}.txt");
 }
 
+/// The full names of the commands at the ends of the tree, by its own help.
+fn commands(above: &[String]) -> Vec<String> {
+    let help = Command::new(env!("CARGO_BIN_EXE_heketi-cli")).args(above).arg("--help").output().expect("heketi-cli");
+    let help = String::from_utf8(help.stdout).expect("text");
+    let Some((_, list)) = help.split_once("Commands:\n") else { return vec![above.join(" ")] };
+    let lines = list.lines().take_while(|line| !line.is_empty());
+    let names = lines.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
+    let below = names.filter(|name| *name != "help").map(|name| [above, &[name.to_owned()]].concat());
+    below.flat_map(|words| commands(&words)).collect()
+}
+
+/// In both forms of output. A watch has no end, shells have one form, and the manual is long: they have tests of
+/// their own.
+#[test]
+fn every_command_has_a_transcript() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
+    let files = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let texts: String = files
+        .filter(|file| file.extension().is_some_and(|it| it == "txt"))
+        .map(|file| std::fs::read_to_string(file).unwrap())
+        .collect();
+    let lines: Vec<&str> = texts.lines().filter_map(|line| line.strip_prefix("$ ")).collect();
+    let all = commands(&[]);
+    assert!(all.len() > 51, "{all:?}");
+    for command in all.iter().filter(|it| !["watch", "man", "completion"].contains(&it.as_str())) {
+        let mine = || lines.iter().filter(|line| format!("{line} ").starts_with(&format!("{command} ")));
+        assert!(mine().any(|line| line.contains("--json")), "{command} --json");
+        assert!(mine().any(|line| !line.contains("--json")), "{command}");
+    }
+}
+
 macro_rules! transcripts {
     ($($name:ident)*) => {
         $(#[tokio::test]
@@ -170,4 +219,4 @@ macro_rules! transcripts {
     };
 }
 
-transcripts!(blockvolumes clusters nodes_devices server topology usage volumes);
+transcripts!(blockvolumes clusters database json nodes_devices replacements server topology usage volumes);

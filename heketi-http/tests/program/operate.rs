@@ -79,7 +79,7 @@ fn what_state_and_nodes_disagree_about_is_found_and_repaired() {
     let id = &told.strip_prefix("Id:").unwrap()[..16];
     let plan = server.ok(&["audit", "repair", "--plan", id]);
     assert!(plan.starts_with(&format!("Id:{id}  ")) && plan.matches("Id:").count() == 1, "{plan}");
-    let none = "None of the findings can be repaired by heketi";
+    let none = "None of the findings can be repaired by heketi; the plan tells what to do by hand";
     assert_eq!(server.refused(&["audit", "repair", "--apply", &"f".repeat(16)]), none);
     let done = "Repaired; audit again to see what is left\n";
     assert_eq!(server.ok(&["audit", "repair", "--apply"]), done);

@@ -56,10 +56,8 @@ fn a_device_smaller_than_its_bricks(database: &mut V10Database) {
 #[test]
 fn a_damaged_v10_database_is_refused_until_it_is_repaired() {
     type Damage = fn(&mut V10Database);
-    let damages: [(&str, Damage); 2] = [
-        ("belongs to node", two_records_of_one_host),
-        ("< aggregateBricksSize(", a_device_smaller_than_its_bricks),
-    ];
+    let damages: [(&str, Damage); 2] =
+        [("belongs to node", two_records_of_one_host), ("< aggregateBricksSize(", a_device_smaller_than_its_bricks)];
     for (words, damage) in damages {
         let (directory, config, file) = damaged(damage);
         let before = fs::read(&file).unwrap();

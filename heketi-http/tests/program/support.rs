@@ -71,17 +71,26 @@ pub struct Server {
 impl Server {
     /// Starts the server and waits until it listens.
     pub fn start(config: &Path) -> Self {
-        Self::start_with(config, Stdio::inherit())
+        Self::start_with(config, Stdio::inherit(), None)
+    }
+
+    /// The same, and it finds programs in this directory first.
+    pub fn start_finding(config: &Path, programs: &Path) -> Self {
+        Self::start_with(config, Stdio::inherit(), Some(programs))
     }
 
     /// The same, and what it logs goes to this file.
     pub fn start_logging(config: &Path, log: &Path) -> Self {
-        Self::start_with(config, std::fs::File::create(log).expect("a writable directory").into())
+        Self::start_with(config, std::fs::File::create(log).expect("a writable directory").into(), None)
     }
 
-    fn start_with(config: &Path, log: Stdio) -> Self {
+    fn start_with(config: &Path, log: Stdio, programs: Option<&Path>) -> Self {
         let argument = format!("--config={}", config.display());
-        let mut child = heketi(&[&argument]).stdout(Stdio::piped()).stderr(log).spawn().expect("heketi starts");
+        let mut command = heketi(&[&argument]);
+        if let Some(programs) = programs {
+            command.env("PATH", first_in_path(programs));
+        }
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("heketi starts");
         let mut lines = BufReader::new(child.stdout.take().expect("piped"));
         let port = loop {
             let mut line = String::new();
@@ -197,6 +206,13 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// PATH with a directory before all others.
+pub fn first_in_path(directory: &Path) -> std::ffi::OsString {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let directories = std::iter::once(directory.to_owned()).chain(std::env::split_paths(&path));
+    std::env::join_paths(directories).expect("directories without colons")
 }
 
 /// Writes a configuration for simulated nodes, with a database beside it.

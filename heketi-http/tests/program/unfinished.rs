@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use heketi_core::api::CheckedVolumeCreate;
 use heketi_core::inventory::JobResult;
-use heketi_core::model::{Durability, HostNames, Snapshot, Tags};
+use heketi_core::model::{Durability, HostNames, Tags};
 use heketi_core::operation::{
     Action, Certainty, DeviceAddRequest, FailureKind, NodeAddRequest, Step, StepFailure, StepOutcome,
 };
@@ -59,16 +59,7 @@ async fn left_by_another_server(db: &Path) {
         let added = engine.device_add(device).await.unwrap();
         assert_eq!(result(&engine, added).await, JobResult::Done);
     }
-    let request = CheckedVolumeCreate {
-        size: Gib(10),
-        name: None,
-        clusters: Vec::new(),
-        durability: Durability::Replicate { replica: 3 },
-        gid: 0,
-        options: Vec::new(),
-        block: false,
-        snapshot: Snapshot::default(),
-    };
+    let request = CheckedVolumeCreate::new(Gib(10), Durability::Replicate { replica: 3 });
     let queue = engine.volume_create(request).await.unwrap();
     assert!(matches!(result(&engine, queue).await, JobResult::Failed(_)));
     engine.shut_down(Duration::ZERO).await;

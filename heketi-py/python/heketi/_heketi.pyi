@@ -70,9 +70,10 @@ class Executor:
         On simulated nodes whose disks have `device_size` GiB. `commands` is JSON.
         """
     @staticmethod
-    def python(runner: Any, commands: str) -> Executor:
+    def python(runner: Any, limit: SupportsFloat | SupportsIndex | None, commands: str) -> Executor:
         """
-        Through an object with `run(host, command, timeout)`. `commands` is JSON.
+        Through an object with `run(host, command, timeout)`, where no command gets more than `limit` seconds.
+        `commands` is JSON.
         """
     def run(self, /, host: str, command: str) -> tuple[int, str, str]:
         """
@@ -127,17 +128,22 @@ class Plan:
     @staticmethod
     def load(text: str, device_size: SupportsIndex | None, settings: str) -> Plan:
         """
-        Reads JSON: a topology file or a topology with its sizes. `device_size` in KiB is for devices whose size
-        the file does not tell; `settings` is JSON.
+        Reads JSON: a topology file, a topology with its sizes, or the export of a database. `device_size` in KiB is
+        for devices whose size the file does not tell; `settings` is JSON.
         """
-    def simulate(self, /, requests: str, samples: SupportsIndex, stop: bool) -> tuple[list[int], list[tuple[int, str]], list[tuple[int, float]], float, Plan]:
+    @staticmethod
+    def open(path: str | PathLike[str], device_size: SupportsIndex | None, settings: str) -> Plan:
+        """
+        Reads a file: JSON as `load` does, or a database.
+        """
+    def simulate(self, /, requests: str, samples: SupportsIndex, stop: bool) -> tuple[list[int], int, list[tuple[int, str]], list[tuple[int, float]], float, Plan]:
         """
         Does what a JSON list of requests says, one after the other, on a copy; takes `samples` samples of the
         space in use. With `stop` it ends at the first refusal.
         """
     def volumes(self, /) -> str:
         """
-        All volumes, as JSON.
+        All volumes, as JSON; not those that an operation of the state is just making or deleting.
         """
 
 @final
@@ -145,9 +151,10 @@ class Remote:
     """
     A server, from afar.
     """
-    def __new__(cls, /, server: str, user: str, key: str, poll_delay: SupportsFloat | SupportsIndex, timeout: SupportsFloat | SupportsIndex | None, retries: SupportsIndex) -> Remote:
+    def __new__(cls, /, server: str, user: str, key: str, poll_delay: SupportsFloat | SupportsIndex, timeout: SupportsFloat | SupportsIndex | None, retries: SupportsIndex, insecure: bool, certificates: SupportsGetItem[int, str | PathLike[str]]) -> Remote:
         """
-        `timeout` is in seconds and for one answer, `poll_delay` in seconds; without a user no token is sent.
+        `timeout` is in seconds and for one answer, `poll_delay` in seconds; without a user no token is sent. `insecure`
+        takes any certificate; `certificates` are PEM files to trust instead of the system's.
         """
     def send(self, /, method: str, path: str, body: str | None) -> Pending:
         """

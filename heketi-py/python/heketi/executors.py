@@ -40,7 +40,7 @@ class CommandRunner(Protocol):
 
         Raises `heketi.Unavailable` if the command certainly did not start, and `TimeoutError` if it ran out
         of time. After any other exception heketi does not know whether the command ran, and asks the nodes
-        before it goes on.
+        before it goes on; so it does when nothing is returned five seconds after `timeout`.
         """
 
 
@@ -78,7 +78,7 @@ class SshExecutor(Executor):
 
 
 class LocalExecutor(Executor):
-    """Commands on this machine, whatever the host name says: for a cluster of one node."""
+    """Commands on this machine, for a cluster of one node. Host names of other machines are refused."""
 
     def __init__(self, sudo: bool = False, **commands: Any) -> None:
         self._native = _heketi.Executor.local(sudo, _commands(commands))
@@ -109,12 +109,15 @@ class MockExecutor(Executor):
 
 
 class PythonExecutor(Executor):
-    """Commands through an object of yours; `Engine.open` makes one of any `CommandRunner`."""
+    """Commands through an object of yours; `Engine.open` makes one of any `CommandRunner`.
 
-    def __init__(self, runner: CommandRunner, **commands: Any) -> None:
+    `limit`: the most seconds a command gets; without it heketi's own times count, which are minutes for some.
+    """
+
+    def __init__(self, runner: CommandRunner, limit: float | None = None, **commands: Any) -> None:
         if not callable(getattr(runner, "run", None)):
             raise TypeError(f"{type(runner).__name__} has no method run(host, command, timeout)")
-        self._native = _heketi.Executor.python(runner, _commands(commands))
+        self._native = _heketi.Executor.python(runner, limit, _commands(commands))
 
 
 def executor_of(executor: Executor | CommandRunner) -> Executor:

@@ -14,6 +14,7 @@ Placement is the engine's own: the same state and request give the same devices.
 from __future__ import annotations
 
 import json
+import os
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 
 from . import _heketi
 from ._requests import Durability, durability_json, volume_json, without_none
-from ._topology import Topology, topology_json
 from .errors import Invalid
 from .records import PlacedBrick
 
@@ -41,17 +41,32 @@ SimulatedRequest = Mapping[str, Any]
 """
 
 
-def load(topology: Topology, *, device_size: int | None = None, policy: Mapping[str, Any] | None = None) -> Plan:
-    """Reads a topology: a file for `heketi-cli topology load`, or what `heketi-cli topology info --json` and
-    `topology_info()` tell, with the volumes there are. A path or a dict.
+def load(
+    source: str | os.PathLike[str] | Mapping[str, Any],
+    *,
+    device_size: int | None = None,
+    policy: Mapping[str, Any] | None = None,
+) -> Plan:
+    """Reads a state, from a path or a dict:
 
-    - `device_size` in GiB: for devices whose `size` (GiB) the file does not tell.
+    - a topology file for `heketi-cli topology load`;
+    - what `heketi-cli topology info --json` and `topology_info()` tell, with the volumes there are;
+    - the export of a database: `heketi db export`, `heketi-cli db dump`, `db_dump().json()`;
+    - a database file, of heketi 4 to 10 or later: a copy, for a running server has its own locked.
+
+    Parameters:
+
+    - `device_size` in GiB: for devices whose `size` (GiB) a topology file does not tell.
     - `policy`: limits and defaults of placement with the names of heketi.json, such as `brick_max_size_gb`,
       `max_bricks_per_volume`, `zone_checking`.
     """
-    text = json.dumps(topology_json(topology))
     size = None if device_size is None else device_size * KIB_PER_GIB
-    return Plan(_heketi.Plan.load(text, size, json.dumps(without_none(policy or {}))))
+    limits = json.dumps(without_none(policy or {}))
+    if isinstance(source, Mapping):
+        return Plan(_heketi.Plan.load(json.dumps(source), size, limits))
+    with open(source, "rb"):
+        pass  # What the system says of a file that cannot be read is raised here.
+    return Plan(_heketi.Plan.open(os.fspath(source), size, limits))
 
 
 @dataclass(frozen=True)
@@ -185,15 +200,18 @@ class Plan:
         that finds no place is noted, and with `stop_when_full` ends the simulation. `samples` is how often the
         space in use is noted."""
         written = [_request(request) for request in requests]
-        sets, refusals, fill, seconds, plan = self._native.simulate(json.dumps(written), samples, stop_when_full)
-        return Simulation(sets, [Refused(*refusal) for refusal in refusals], fill, seconds, Plan(plan))
+        sets, bricks, refusals, fill, seconds, plan = self._native.simulate(
+            json.dumps(written), samples, stop_when_full
+        )
+        return Simulation(sets, [Refused(*refusal) for refusal in refusals], fill, seconds, Plan(plan), bricks)
 
     def devices(self) -> list[Device]:
         """All devices."""
         return [_device(told) for told in json.loads(self._native.devices())]
 
     def volumes(self) -> list[dict[str, Any]]:
-        """All volumes: id, name, cluster, size in GiB, durability, number of bricks."""
+        """All volumes: id, name, cluster, size in GiB, durability, number of bricks. Those that an operation of a
+        database is just making or deleting are left out; their space is in use."""
         return list(json.loads(self._native.volumes()))
 
     def balance(self) -> Balance:
@@ -242,6 +260,8 @@ class Simulation:
     """Time that placing took."""
     plan: Plan = field(repr=False)
     """The state at the end."""
+    bricks: int = 0
+    """Bricks of all volumes and expansions that found a place."""
 
     @property
     def placed(self) -> int:
@@ -252,6 +272,11 @@ class Simulation:
     def placements_per_second(self) -> float:
         """Volumes and expansions placed in a second."""
         return self.placed / self.seconds if self.seconds else 0.0
+
+    @property
+    def bricks_per_second(self) -> float:
+        """Bricks placed in a second."""
+        return self.bricks / self.seconds if self.seconds else 0.0
 
     def __str__(self) -> str:
         return f"{self.placed} of {len(self.sets)} placed, {self.fill[-1][1]:.1%} of the space in use"

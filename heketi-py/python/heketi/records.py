@@ -230,9 +230,11 @@ class Progress(Record):
 class Event(Record):
     """Something that happened.
 
-    `kind` is `step-started`, `step-done` or `step-failed` for work on a node (`host`); `operation-started`,
-    `operation-changed`, `operation-ended`; and for `cluster`, `node`, `device`, `volume` and `block-volume`
-    the same with `added`, `changed`, `removed`. `missed` tells that the reader was too slow.
+    `kind` is `step.started`, `step.done` or `step.failed` for work on a node (`host`), or has the names of the
+    REST service's events, told once they are on disk: `operation.started`, `operation.done`, `operation.failed`,
+    `operation.suspended`, `operation.resumed`, and `created`, `changed`, `deleted` of `cluster`, `node`, `device`,
+    `volume` and `blockvolume`; `to_dict()["event"]` is all that the service tells then. `missed` tells that the
+    reader was too slow.
     """
 
     kind: str

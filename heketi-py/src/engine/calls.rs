@@ -2,7 +2,6 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use heketi_core::api::{
     AuditRepairRequest, BlockRestrictionRequest, BlockVolumeCreateRequest, BlockVolumeExpandRequest, BrickEvictRequest,
@@ -19,6 +18,7 @@ use heketi_http::backend::{Backend, EngineBackend};
 use pyo3::prelude::*;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use tokio::sync::watch;
 
 use super::jobs;
 use crate::failure::Failure;
@@ -29,7 +29,7 @@ use crate::settings::read;
 pub(super) struct Call {
     pub(super) manager: Manager,
     pub(super) backend: Arc<EngineBackend>,
-    pub(super) stopped: Arc<AtomicBool>,
+    pub(super) stopped: watch::Receiver<bool>,
     /// The object it is about; empty where there is none.
     pub(super) id: String,
     /// JSON.
@@ -205,7 +205,7 @@ impl Call {
 
     /// Waits for the end; what the job resulted in is the value.
     async fn job(self, queue: QueueId) -> Outcome {
-        match jobs::finished(&self.manager, &self.stopped, queue, self.progress).await? {
+        match jobs::finished(&self.manager, self.stopped, queue, self.progress).await? {
             JobResult::Node(id) => told(&self.backend.node_info(id).await?),
             JobResult::Volume(id) => told(&self.backend.volume_info(id).await?),
             JobResult::BlockVolume(id) => told(&self.backend.block_volume_info(id).await?),

@@ -1,22 +1,18 @@
-//! What happens in an engine, as it happens: steps on nodes, and changes of the durable state.
+//! What happens in an engine, as it happens: what became durable, as the REST service tells it, and steps on nodes.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
-use heketi_core::inventory::Inventory;
-use heketi_core::model::EntryState;
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use heketi_core::api::EventInfo;
 use heketi_exec::engine::Engine as Manager;
 use pyo3::prelude::*;
 use serde_json::{Value as Json, json};
-use tokio::sync::broadcast::{self, error::TryRecvError};
+use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::watched::StepEvent;
 use super::{Shared, lock};
 use crate::pending::{Pending, Value};
-
-/// How often the state is looked at.
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// Events from the moment this was made.
 #[pyclass(frozen, module = "heketi._heketi")]
@@ -24,20 +20,18 @@ pub(crate) struct Events {
     source: Arc<tokio::sync::Mutex<Source>>,
 }
 
+/// Both sources are gone once the engine is closed and what they held was read.
 struct Source {
     shared: Shared,
-    steps: broadcast::Receiver<StepEvent>,
-    seen: Arc<Inventory>,
-    pictures: Pictures,
-    waiting: VecDeque<Json>,
-    ended: bool,
+    durable: Option<BoxStream<'static, Arc<EventInfo>>>,
+    steps: Option<broadcast::Receiver<StepEvent>>,
+    /// The id of the last durable event.
+    last: u64,
 }
 
 impl Events {
     pub(super) fn new(shared: Shared, manager: &Manager, steps: broadcast::Receiver<StepEvent>) -> Self {
-        let seen = manager.durable_inventory();
-        let pictures = Pictures::of(&seen);
-        let source = Source { shared, steps, seen, pictures, waiting: VecDeque::new(), ended: false };
+        let source = Source { shared, durable: Some(manager.all_events(None)), steps: Some(steps), last: 0 };
         Self { source: Arc::new(tokio::sync::Mutex::new(source)) }
     }
 }
@@ -63,91 +57,73 @@ impl Events {
 impl Source {
     async fn next(&mut self) -> Option<Json> {
         loop {
-            if let Some(event) = self.waiting.pop_front() {
-                return Some(event);
-            }
-            if self.ended {
-                return None;
-            }
-            let now = {
-                let slot = lock(&self.shared);
-                self.ended = slot.open.is_none();
-                slot.open.as_ref().map(|open| open.manager.durable_inventory()).or_else(|| slot.last.clone())?
-            };
-            self.take_steps();
-            if !Arc::ptr_eq(&now, &self.seen) {
-                let pictures = Pictures::of(&now);
-                self.waiting.extend(self.pictures.changes(&pictures));
-                (self.seen, self.pictures) = (now, pictures);
-            }
-            if self.waiting.is_empty() {
-                if self.ended {
-                    return None;
-                }
-                tokio::time::sleep(PAUSE).await;
+            let (tells_durable, tells_steps) = (self.durable.is_some(), self.steps.is_some());
+            let (durable, steps) = (self.durable.as_mut(), self.steps.as_mut());
+            tokio::select! {
+                biased;
+                told = async { durable?.next().await }, if tells_durable => match told {
+                    Some(told) => {
+                        if let Some(event) = self.durable_event(&told) {
+                            return Some(event);
+                        }
+                    }
+                    None => self.durable = None,
+                },
+                told = async { steps?.recv().await.map_or_else(not_closed, |step| Some(Ok(step))) },
+                    if tells_steps => match told {
+                    Some(Ok(StepEvent { kind, host, text })) => return Some(event(kind, "", &host, &text)),
+                    Some(Err(missed)) => {
+                        return Some(event("missed", "", "", &format!("{missed} steps were not read in time")));
+                    }
+                    None => self.steps = None,
+                },
+                else => return None,
             }
         }
     }
 
-    fn take_steps(&mut self) {
-        loop {
-            match self.steps.try_recv() {
-                Ok(StepEvent { kind, host, text }) => {
-                    self.waiting.push_back(json!({"kind": kind, "id": "", "host": host, "text": text}));
-                }
-                Err(TryRecvError::Lagged(missed)) => {
-                    let text = format!("{missed} steps were not read in time");
-                    self.waiting.push_back(json!({"kind": "missed", "id": "", "host": "", "text": text}));
-                }
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return,
+    /// A durable event for Python; none for those that tell of the stream alone.
+    fn durable_event(&mut self, told: &EventInfo) -> Option<Json> {
+        match told.event.as_str() {
+            "connected" => {
+                self.last = told.id;
+                None
+            }
+            "too_slow" => {
+                // The last ones are remembered.
+                let open = lock(&self.shared).clone();
+                self.durable = open.map(|open| open.manager.all_events(Some(self.last)));
+                self.durable.is_none().then(|| event("missed", "", "", "events were not read before the end"))
+            }
+            "missed" => Some(event("missed", "", "", "events were not read in time")),
+            kind => {
+                self.last = told.id;
+                let mut known = match (&told.object, &told.operation) {
+                    (Some(object), _) => {
+                        let state = object.state.map(|state| format!(" is {state}")).unwrap_or_default();
+                        event(kind, &object.id, "", &format!("{}{state}", object.name))
+                    }
+                    (None, Some(operation)) => {
+                        let error = operation.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+                        event(kind, &operation.id.to_string(), "", &format!("{}{error}", operation.text))
+                    }
+                    (None, None) => event(kind, "", "", ""),
+                };
+                known["event"] = serde_json::to_value(told).unwrap_or_default();
+                Some(known)
             }
         }
     }
 }
 
-/// The objects of a state, each with what events tell of it. Without bricks: they change with their volumes.
-#[derive(Default)]
-struct Pictures {
-    objects: BTreeMap<(&'static str, String), String>,
+/// How many steps a slow reader missed; none if no more will come.
+fn not_closed(error: RecvError) -> Option<Result<StepEvent, u64>> {
+    match error {
+        RecvError::Lagged(missed) => Some(Err(missed)),
+        RecvError::Closed => None,
+    }
 }
 
-impl Pictures {
-    fn of(inventory: &Inventory) -> Self {
-        let mut objects = BTreeMap::new();
-        let mut add = |kind, id: String, text: String| drop(objects.insert((kind, id), text));
-        for cluster in inventory.clusters() {
-            add("cluster", cluster.id.to_string(), format!("file {}, block {}", cluster.file, cluster.block));
-        }
-        let told = |state: EntryState| format!("{state}");
-        for node in inventory.nodes() {
-            add("node", node.id.to_string(), format!("{} is {}", node.manage_host(), told(node.state)));
-        }
-        for device in inventory.devices() {
-            add("device", device.id.to_string(), format!("{} is {}", device.name, told(device.state)));
-        }
-        for volume in inventory.volumes().filter(|volume| !inventory.is_volume_hidden(volume.id)) {
-            add("volume", volume.id.to_string(), format!("{} has {}", volume.name, volume.size));
-        }
-        for volume in inventory.block_volumes().filter(|volume| !inventory.is_block_volume_hidden(volume.id)) {
-            add("block-volume", volume.id.to_string(), format!("{} has {}", volume.name, volume.size));
-        }
-        for operation in inventory.operations() {
-            let error = operation.error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();
-            add("operation", operation.id.to_string(), operation.describe(false) + &error);
-        }
-        Self { objects }
-    }
-
-    /// What is different in `later`.
-    fn changes(&self, later: &Self) -> Vec<Json> {
-        let event = |(kind, id): &(&str, String), what: &str, text: &String| json!({"kind": format!("{kind}-{what}"), "id": id, "host": "", "text": text});
-        let gone = self.objects.iter().filter(|(key, _)| !later.objects.contains_key(*key));
-        let new_or_changed = later.objects.iter().filter_map(|(key, text)| match self.objects.get(key) {
-            None => Some(event(key, if key.0 == "operation" { "started" } else { "added" }, text)),
-            Some(old) if old != text => Some(event(key, "changed", text)),
-            Some(_) => None,
-        });
-        let gone = gone.map(|(key, text)| event(key, if key.0 == "operation" { "ended" } else { "removed" }, text));
-        new_or_changed.chain(gone).collect()
-    }
+fn event(kind: &str, id: &str, host: &str, text: &str) -> Json {
+    json!({"kind": kind, "id": id, "host": host, "text": text})
 }

@@ -1,8 +1,6 @@
 //! Waits for the end of an operation and tells how it gets on.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use heketi_core::id::{OperationId, QueueId};
 use heketi_core::inventory::{Inventory, JobResult};
@@ -11,15 +9,12 @@ use heketi_core::{Error, ErrorKind};
 use heketi_exec::engine::Engine as Manager;
 use pyo3::prelude::*;
 use serde_json::{Value as Json, json};
+use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use super::given_up;
 use crate::failure::Failure;
 use crate::gate;
-
-/// The pauses between two looks at a job: short at first, because simulated nodes are fast.
-const FIRST_PAUSE: Duration = Duration::from_millis(1);
-const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Waits until the job is over.
 ///
@@ -28,15 +23,16 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 /// goes on; `NotServing` when the engine was closed before the end.
 pub(super) async fn finished(
     manager: &Manager,
-    stopped: &AtomicBool,
+    mut stopped: watch::Receiver<bool>,
     queue: QueueId,
     progress: Option<Py<PyAny>>,
 ) -> Result<JobResult, Failure> {
-    let (mut pause, mut told) = (FIRST_PAUSE, None);
+    let (mut commits, mut told) = (manager.commits(), None);
     let progress = progress.map(Arc::new);
     loop {
         // Before the look: what it does not see then will not come.
-        let last_look = stopped.load(Ordering::Acquire);
+        let last_look = *stopped.borrow_and_update();
+        commits.mark_unchanged();
         let inventory = manager.durable_inventory();
         let job = inventory.job(queue).ok_or_else(Error::not_found)?;
         let operation = job.operation.and_then(|id| inventory.operation(id));
@@ -62,8 +58,11 @@ pub(super) async fn finished(
             let text = "the engine was closed meanwhile; the next one over this database resumes the operation";
             return Err(Error::new(ErrorKind::NotServing, text).into());
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        // Both ends live as long as the engine is open.
+        tokio::select! {
+            changed = commits.changed() => changed.map_err(|_| given_up())?,
+            changed = stopped.changed() => changed.map_err(|_| given_up())?,
+        }
     }
 }
 

@@ -6,17 +6,15 @@ mod jobs;
 mod watched;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use heketi_core::inventory::Inventory;
 use heketi_core::{Error, ErrorKind};
 use heketi_exec::engine::Engine as Manager;
 use heketi_exec::store::{FileStore, MemoryStore, Store};
 use heketi_http::backend::EngineBackend;
 use pyo3::prelude::*;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio::task::spawn_blocking;
 
 use crate::client::seconds_of;
@@ -43,20 +41,13 @@ struct Open {
     steps: broadcast::Sender<StepEvent>,
     store: std::sync::Weak<dyn Store>,
     /// Set once running steps have ended: what is not over by then will not be over in this process.
-    stopped: Arc<AtomicBool>,
+    stopped: Arc<watch::Sender<bool>>,
 }
 
-/// What is left of an engine, for those who look at it without holding it open.
-#[derive(Default)]
-struct Slot {
-    open: Option<Open>,
-    /// The state at the moment it was closed.
-    last: Option<Arc<Inventory>>,
-}
+/// None once it is closed.
+type Shared = Arc<Mutex<Option<Open>>>;
 
-type Shared = Arc<Mutex<Slot>>;
-
-fn lock(shared: &Shared) -> MutexGuard<'_, Slot> {
+fn lock(shared: &Shared) -> MutexGuard<'_, Option<Open>> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -94,7 +85,7 @@ impl Engine {
             }
             let backend = Arc::new(EngineBackend::new(manager.clone()));
             let open = Some(Open { manager, backend, steps, store: weak, stopped: Arc::default() });
-            let shared = Arc::new(Mutex::new(Slot { open, last: None }));
+            let shared = Arc::new(Mutex::new(open));
             Ok(Value::Object(Box::new(move |py| Ok(Py::new(py, Engine { shared })?.into_any()))))
         })
     }
@@ -104,6 +95,7 @@ impl Engine {
     #[pyo3(signature = (name, id, body, progress=None))]
     fn call(&self, name: String, id: String, body: String, progress: Option<Py<PyAny>>) -> PyResult<Pending> {
         let Open { manager, backend, stopped, .. } = self.opened()?;
+        let stopped = stopped.subscribe();
         Pending::start(async move { Call { manager, backend, stopped, id, body, progress }.run(&name).await })
     }
 
@@ -119,10 +111,10 @@ impl Engine {
         let grace = seconds_of("grace", grace)?;
         let shared = self.shared.clone();
         Pending::start(async move {
-            let Some(open) = lock(&shared).open.clone() else { return Ok(Value::Nothing) };
+            let Some(open) = lock(&shared).clone() else { return Ok(Value::Nothing) };
             open.manager.shut_down(grace).await;
-            open.stopped.store(true, Ordering::Release);
-            *lock(&shared) = Slot { open: None, last: Some(open.manager.durable_inventory()) };
+            open.stopped.send_replace(true);
+            *lock(&shared) = None;
             let store = open.store.clone();
             drop(open);
             let released = async {
@@ -139,13 +131,13 @@ impl Engine {
     /// Is it closed?
     #[getter]
     fn closed(&self) -> bool {
-        lock(&self.shared).open.is_none()
+        lock(&self.shared).is_none()
     }
 }
 
 impl Engine {
     fn opened(&self) -> PyResult<Open> {
-        let open = lock(&self.shared).open.clone();
+        let open = lock(&self.shared).clone();
         let closed = || Failure::Refused(Error::new(ErrorKind::NotServing, "the engine is closed"));
         Ok(open.ok_or_else(closed)?)
     }

@@ -12,7 +12,7 @@ use tokio::sync::broadcast;
 /// A step that began or ended.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct StepEvent {
-    /// `step-started`, `step-done` or `step-failed`.
+    /// `step.started`, `step.done` or `step.failed`.
     pub(crate) kind: &'static str,
     /// Management host name of the node, the first one where several may do.
     pub(crate) host: String,
@@ -51,11 +51,11 @@ impl Executor for Watched {
             // The reader may have gone.
             let _ = self.steps.send(StepEvent { kind, host: host.clone(), text });
         };
-        tell("step-started", step.action.describe());
+        tell("step.started", step.action.describe());
         let outcome = self.inner.execute(step).await;
         match &outcome {
-            Ok(_) => tell("step-done", step.action.describe()),
-            Err(failure) => tell("step-failed", format!("{}: {}", step.action.describe(), failure.text)),
+            Ok(_) => tell("step.done", step.action.describe()),
+            Err(failure) => tell("step.failed", format!("{}: {}", step.action.describe(), failure.text)),
         }
         outcome
     }

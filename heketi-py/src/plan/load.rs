@@ -1,15 +1,21 @@
-//! From files to a state: heketi's topology file, and the topology a server tells.
+//! From files to a state: heketi's topology file, the topology a server tells, and databases: the JSON that heketi
+//! exports and dumps, the file of heketi 4 to 10, our own.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::path::Path;
 
 use heketi_core::api::{TopologyFile, VolumeCreateRequest, VolumeInfo};
 use heketi_core::id::{ClusterId, DeviceId, NodeId, SeededIds};
+use heketi_core::interchange::V10Database;
 use heketi_core::inventory::{Inventory, Record};
 use heketi_core::model::{
     Brick, BrickFormat, Cluster, DEFAULT_EXTENT, Device, EntryState, Node, SetPosition, Snapshot, Volume, VolumeOptions,
 };
 use heketi_core::placement::sizing::BrickSpace;
 use heketi_core::units::{Gib, Kib};
+use heketi_exec::store::{DatabaseKind, StoreError, read_as_v10, read_inventory};
 use heketi_http::client::Topology;
 use serde_json::Value as Json;
 
@@ -18,14 +24,56 @@ use crate::failure::Failure;
 /// Where ids of things come from whose file tells none.
 const SEED: u64 = 0x6865_6b65_7469;
 
+/// What one of our database files begins with.
+const OURS: &[u8] = b"redb";
+
+/// The state in a file. A database is not changed, and must not be open elsewhere.
+///
+/// # Errors
+/// [`Failure::Invalid`] and [`Failure::Store`] that name what is wrong.
+pub(super) fn file(path: &Path, device_size: Option<Kib>) -> Result<Inventory, Failure> {
+    let unread = |error: StoreError| Failure::Store(error.to_string());
+    let named = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
+    match DatabaseKind::of(path) {
+        DatabaseKind::Bolt => converted(read_as_v10(path, false).map_err(unread)?.0),
+        DatabaseKind::Ours if begins_with(path, OURS) => read_inventory(path).map_err(unread),
+        _ => {
+            let text = fs::read_to_string(path).map_err(|error| invalid(named(&error)))?;
+            inventory(&text, device_size).map_err(|failure| match failure {
+                Failure::Invalid(why) => invalid(named(&why)),
+                other => other,
+            })
+        }
+    }
+}
+
+fn begins_with(path: &Path, magic: &[u8]) -> bool {
+    let mut head = vec![0; magic.len()];
+    fs::File::open(path).and_then(|mut file| file.read_exact(&mut head)).is_ok() && head == magic
+}
+
+/// The state in a database of heketi 4 to 10.
+fn converted(mut database: V10Database) -> Result<Inventory, Failure> {
+    database.upgrade(&mut SeededIds::new(SEED));
+    let converted = database.to_inventory().map_err(|error| invalid(error.to_string()))?;
+    Ok(converted.inventory)
+}
+
 /// The state a JSON text describes.
 ///
 /// # Errors
 /// [`Failure::Invalid`] that names what is wrong.
 pub(super) fn inventory(text: &str, device_size: Option<Kib>) -> Result<Inventory, Failure> {
     let file: Json = serde_json::from_str(text).map_err(|error| invalid(format!("this is not JSON: {error}")))?;
+    if file.get("clusterentries").is_some() {
+        let database = V10Database::from_json(text.as_bytes());
+        return converted(database.map_err(|error| invalid(format!("the export of a database: {error}")))?);
+    }
     let clusters = file["clusters"].as_array().ok_or_else(|| {
-        invalid("this is neither a topology file nor a topology of a server: it has no list of clusters")
+        invalid(
+            "this is no topology file, no topology of a server and no export of a database: \
+             it has neither a list of clusters nor clusterentries",
+        )
     })?;
     let nodes = || clusters.iter().filter_map(|cluster| cluster["nodes"].as_array()).flatten();
     let told_by_a_server = nodes().any(|node| node.get("node").is_none());

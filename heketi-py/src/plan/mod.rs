@@ -4,6 +4,7 @@ mod load;
 mod simulate;
 mod wanted;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use heketi_core::inventory::{Change, ChangeSet, Inventory, Record};
@@ -33,18 +34,26 @@ pub(crate) struct Plan {
     policy: Policy,
 }
 
-/// What a simulation tells: for each request the brick sets it got, 0 for none; refusals with their
-/// positions; the part of all space that is used, sampled; seconds; the state at the end.
-type Simulated = (Vec<u32>, Vec<(usize, String)>, Vec<(usize, f64)>, f64, Plan);
+/// What a simulation tells: for each request the brick sets it got, 0 for none; all bricks placed; refusals with
+/// their positions; the part of all space that is used, sampled; seconds; the state at the end.
+type Simulated = (Vec<u32>, u64, Vec<(usize, String)>, Vec<(usize, f64)>, f64, Plan);
 
 #[pymethods]
 impl Plan {
-    /// Reads JSON: a topology file or a topology with its sizes. `device_size` in KiB is for devices whose size
-    /// the file does not tell; `settings` is JSON.
+    /// Reads JSON: a topology file, a topology with its sizes, or the export of a database. `device_size` in KiB is
+    /// for devices whose size the file does not tell; `settings` is JSON.
     #[staticmethod]
     fn load(py: Python<'_>, text: &str, device_size: Option<u64>, settings: &str) -> PyResult<Self> {
         let policy = read::<PolicySettings>(settings)?.policy(Policy::default())?;
         let inventory = py.detach(|| load::inventory(text, device_size.map(Kib)))?;
+        Ok(Self { inventory, policy })
+    }
+
+    /// Reads a file: JSON as `load` does, or a database.
+    #[staticmethod]
+    fn open(py: Python<'_>, path: PathBuf, device_size: Option<u64>, settings: &str) -> PyResult<Self> {
+        let policy = read::<PolicySettings>(settings)?.policy(Policy::default())?;
+        let inventory = py.detach(|| load::file(&path, device_size.map(Kib)))?;
         Ok(Self { inventory, policy })
     }
 
@@ -67,9 +76,9 @@ impl Plan {
         while py.detach(|| simulator.run(CHUNK))? {
             py.check_signals()?;
         }
-        let inventory = simulator.inventory.clone();
-        let plan = Self { inventory, policy: self.policy.clone() };
-        Ok((simulator.sets, simulator.refusals, simulator.fill, simulator.time.as_secs_f64(), plan))
+        let Simulator { simulation, sets, bricks, refusals, fill, time, .. } = simulator;
+        let plan = Self { inventory: simulation.into_inventory(), policy: self.policy.clone() };
+        Ok((sets, bricks, refusals, fill, time.as_secs_f64(), plan))
     }
 
     /// All devices, as JSON.
@@ -78,16 +87,17 @@ impl Plan {
         Json::Array(devices).to_string()
     }
 
-    /// All volumes, as JSON.
+    /// All volumes, as JSON; not those that an operation of the state is just making or deleting.
     fn volumes(&self, py: Python<'_>) -> String {
         let volume = |volume: &Arc<heketi_core::model::Volume>| {
             json!({
                 "id": volume.id.to_string(), "name": volume.name, "cluster": volume.cluster.to_string(),
-                "size": volume.size.0, "durability": volume.durability.to_string(),
+                "size": volume.size.0, "durability": volume.durability.to_string().replace(' ', ":"),
                 "bricks": self.inventory.bricks_of_volume(volume.id).count(),
             })
         };
-        py.detach(|| Json::Array(self.inventory.volumes().map(volume).collect())).to_string()
+        let seen = |it: &&Arc<heketi_core::model::Volume>| !self.inventory.is_volume_hidden(it.id);
+        py.detach(|| Json::Array(self.inventory.volumes().filter(seen).map(volume).collect())).to_string()
     }
 }
 
@@ -134,7 +144,10 @@ impl Plan {
     fn explanation_of(&self, request: &Request) -> Result<Json, Failure> {
         let (policy, facts) = (&self.policy, Facts::default());
         let request = &request.checked;
-        let chosen = match choose_cluster(&self.inventory, request, policy, &facts, Effort::Exact, 0) {
+        // As the engine looks.
+        let look = |effort| choose_cluster(&self.inventory, request, policy, &facts, effort, 0);
+        let chosen = look(Effort::Quick).and_then(|quick| quick.map_or_else(|| look(Effort::Exact), |it| Ok(Some(it))));
+        let chosen = match chosen {
             Ok(Some(chosen)) => chosen,
             Ok(None) => return Err(Failure::Invalid("an exact look found no answer".into())),
             Err(error) => {

@@ -1,24 +1,21 @@
-//! Many requests, one after the other: each placed as the engine places it, nothing done on any node.
+//! Many requests, one after the other, as a Python program lists them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use heketi_core::api::VolumeCreateRequest;
-use heketi_core::id::{SeededIds, VolumeId};
-use heketi_core::inventory::{Change, ChangeSet, Inventory, Key, Record};
-use heketi_core::operation::{VolumeCreate, VolumeExpand, choose_cluster, choose_expansion};
-use heketi_core::placement::{Effort, Facts, Policy};
+use heketi_core::id::VolumeId;
+use heketi_core::inventory::Inventory;
+use heketi_core::model::Durability;
+use heketi_core::placement::Policy;
+use heketi_core::simulation::Simulation;
 use heketi_core::units::Gib;
 use heketi_core::{Error, ErrorKind};
 use serde::Deserialize;
 
 use super::wanted::Request;
-use super::{NOW, records};
 use crate::failure::Failure;
 use crate::settings::read;
-
-/// Ids of what is made: any seed will do, the same requests give the same devices.
-const SEED: u64 = 0x7369_6d75_6c61_7465;
 
 /// One request as it is written.
 #[derive(Debug, Deserialize)]
@@ -49,43 +46,21 @@ enum Act {
 
 /// A simulation on its way.
 pub(super) struct Simulator {
-    pub(super) inventory: Inventory,
+    pub(super) simulation: Simulation,
     pub(super) sets: Vec<u32>,
+    /// Bricks of all volumes and expansions that found a place.
+    pub(super) bricks: u64,
     pub(super) refusals: Vec<(usize, String)>,
     pub(super) fill: Vec<(usize, f64)>,
     pub(super) time: Duration,
-    policy: Policy,
     acts: Vec<(Act, u32)>,
     at: usize,
     done_of_act: u32,
     total: usize,
     samples: usize,
     stop: bool,
-    ids: SeededIds,
-    named: BTreeMap<String, VolumeId>,
     /// Kinds of requests that found no place, with the text, as long as nothing was deleted since.
     hopeless: BTreeMap<usize, String>,
-    space: Space,
-}
-
-/// Space of all devices, in KiB.
-#[derive(Clone, Copy, Default)]
-struct Space {
-    used: u64,
-    total: u64,
-}
-
-impl Space {
-    fn of(inventory: &Inventory) -> Self {
-        inventory.devices().fold(Self::default(), |sum, device| {
-            let used = device.total.saturating_sub(inventory.free(device)).0;
-            Self { used: sum.used + used, total: sum.total + device.total.0 }
-        })
-    }
-
-    fn part(self) -> f64 {
-        self.used as f64 / self.total.max(1) as f64
-    }
 }
 
 impl Simulator {
@@ -101,31 +76,27 @@ impl Simulator {
         let written: Vec<Written> = read(requests)?;
         let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
         let mut acts = Vec::with_capacity(written.len());
-        let mut names = BTreeSet::new();
         for (number, request) in written.into_iter().enumerate() {
             let count = request.count;
-            let act = act(request, &mut kinds, &mut names);
+            let act = act(request, &mut kinds);
             acts.push((act.map_err(|error| at(number, &error))?, count));
         }
         let total = acts.iter().map(|(_, count)| *count as usize).sum();
-        let space = Space::of(inventory);
+        let simulation = Simulation::new(inventory.clone(), policy.clone());
         Ok(Self {
-            inventory: inventory.clone(),
-            sets: Vec::with_capacity(total),
+            fill: vec![(0, simulation.fill())],
+            simulation,
+            sets: Vec::new(),
+            bricks: 0,
             refusals: Vec::new(),
-            fill: vec![(0, space.part())],
             time: Duration::ZERO,
-            policy: policy.clone(),
             acts,
             at: 0,
             done_of_act: 0,
             total,
             samples: samples.max(1),
             stop,
-            ids: SeededIds::new(SEED),
-            named: inventory.volumes().map(|volume| (volume.name.clone(), volume.id)).collect(),
             hopeless: BTreeMap::new(),
-            space,
         })
     }
 
@@ -159,7 +130,7 @@ impl Simulator {
                 }
             }
             if self.sets.len().is_multiple_of(every) || self.sets.len() == self.total || !more {
-                self.fill.push((self.sets.len(), self.space.part()));
+                self.fill.push((self.sets.len(), self.simulation.fill()));
             }
             if !more {
                 break;
@@ -176,94 +147,44 @@ impl Simulator {
                 if let Some(text) = self.hopeless.get(kind) {
                     return Err(Error::new(ErrorKind::CannotAllocate, text.clone()));
                 }
-                let created = self.create(request);
-                if let Err(error) = &created
-                    && error.kind() == ErrorKind::CannotAllocate
-                {
-                    self.hopeless.insert(*kind, error.text().to_owned());
+                let created = self.simulation.create(&request.checked);
+                match &created {
+                    Ok(sets) => self.bricks += bricks(*sets, request.checked.durability),
+                    Err(error) if error.kind() == ErrorKind::CannotAllocate => {
+                        self.hopeless.insert(*kind, error.text().to_owned());
+                    }
+                    Err(_) => {}
                 }
                 created
             }
-            Act::Expand(name, gib) => self.expand(name, Gib(*gib)),
-            Act::Delete(name) => self.delete(name),
-        }
-    }
-
-    fn create(&mut self, request: &Request) -> Result<u32, Error> {
-        let (checked, facts) = (&request.checked, Facts::default());
-        let quick = choose_cluster(&self.inventory, checked, &self.policy, &facts, Effort::Quick, 0)?;
-        let chosen = match quick {
-            Some(chosen) => Some(chosen),
-            None => choose_cluster(&self.inventory, checked, &self.policy, &facts, Effort::Exact, 0)?,
-        };
-        let chosen = chosen.ok_or_else(|| Error::internal("an exact look found no answer"))?;
-        let planned = VolumeCreate::plan(&self.inventory, checked, &chosen, &self.policy, &mut self.ids, NOW)?;
-        let changes = records(planned.ok_or_else(|| Error::internal("the choice does not fit the state"))?);
-        if let Some(name) = &checked.name {
-            let id = changes.iter().find_map(|change| match change {
-                Change::Put(Record::Volume(volume)) => Some(volume.id),
-                _ => None,
-            });
-            self.named.extend(id.map(|id| (name.clone(), id)));
-        }
-        self.apply(&changes)?;
-        Ok(u32::try_from(chosen.choice.sets.len()).unwrap_or(u32::MAX))
-    }
-
-    fn expand(&mut self, name: &str, by: Gib) -> Result<u32, Error> {
-        let (id, facts) = (self.volume(name)?, Facts::default());
-        let choice = choose_expansion(&self.inventory, id, by, &self.policy, &facts, Effort::Exact, 0)?;
-        let choice = choice.ok_or_else(|| Error::internal("an exact look found no answer"))?;
-        let planned = VolumeExpand::plan(&self.inventory, id, by, &choice, &self.policy, &mut self.ids, NOW)?;
-        let planned = planned.ok_or_else(|| Error::internal("the choice does not fit the state"))?;
-        let mut volume = self.inventory.volume(id).ok_or_else(Error::not_found)?.as_ref().clone();
-        volume.size = Gib(volume.size.0 + by.0);
-        let bricks = records(planned);
-        let mut changes = ChangeSet::default();
-        changes.put_volume(volume);
-        for change in bricks.iter() {
-            if let Change::Put(Record::Brick(brick)) = change {
-                changes.put_brick(brick.clone());
+            Act::Expand(name, gib) => {
+                let volume = self.volume(name)?;
+                let sets = self.simulation.expand(volume, Gib(*gib))?;
+                let record = self.simulation.inventory().volume(volume).ok_or_else(Error::not_found)?;
+                self.bricks += bricks(sets, record.durability);
+                Ok(sets)
+            }
+            Act::Delete(name) => {
+                self.simulation.delete(self.volume(name)?)?;
+                self.hopeless.clear();
+                Ok(0)
             }
         }
-        self.apply(&changes)?;
-        Ok(u32::try_from(choice.sets.len()).unwrap_or(u32::MAX))
     }
 
-    fn delete(&mut self, name: &str) -> Result<u32, Error> {
-        let id = self.volume(name)?;
-        let mut changes = ChangeSet::default();
-        let mut given_back = 0;
-        let bricks = self.inventory.bricks_of_volume(id).filter_map(|brick| self.inventory.brick(brick));
-        for brick in bricks {
-            given_back += brick.charge().0;
-            changes.delete(Key::Brick(brick.id));
-        }
-        changes.delete(Key::Volume(id));
-        self.inventory.apply(&changes).map_err(|error| Error::internal(error.to_string()))?;
-        self.space.used = self.space.used.saturating_sub(given_back);
-        self.named.remove(name);
-        self.hopeless.clear();
-        Ok(0)
-    }
-
+    /// The volume of this name, in the first cluster that has one.
     fn volume(&self, name: &str) -> Result<VolumeId, Error> {
-        let missing = || Error::new(ErrorKind::NotFound, format!("there is no volume {name}"));
-        self.named.get(name).copied().ok_or_else(missing)
-    }
-
-    fn apply(&mut self, changes: &ChangeSet) -> Result<(), Error> {
-        self.inventory.apply(changes).map_err(|error| Error::internal(error.to_string()))?;
-        for change in changes.iter() {
-            if let Change::Put(Record::Brick(brick)) = change {
-                self.space.used += brick.charge().0;
-            }
-        }
-        Ok(())
+        let inventory = self.simulation.inventory();
+        let found = inventory.clusters().find_map(|cluster| inventory.volume_named(cluster.id, name));
+        found.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no volume {name}")))
     }
 }
 
-fn act(written: Written, kinds: &mut BTreeMap<String, usize>, names: &mut BTreeSet<String>) -> Result<Act, Failure> {
+fn bricks(sets: u32, durability: Durability) -> u64 {
+    u64::from(sets) * u64::from(durability.set_size())
+}
+
+fn act(written: Written, kinds: &mut BTreeMap<String, usize>) -> Result<Act, Failure> {
     let Written { op, expand_size, volume, count } = written;
     let named = |name: &str| if name.is_empty() { Err(invalid("it needs the name of a volume")) } else { Ok(()) };
     match op.as_str() {
@@ -277,7 +198,6 @@ fn act(written: Written, kinds: &mut BTreeMap<String, usize>, names: &mut BTreeS
             // A named request may be refused for its name alone, so it is a kind of its own.
             let key = if volume.name.is_empty() { &unnamed } else { &volume };
             let kind = *kinds.entry(heketi_core::api::encode(key)).or_insert(next);
-            names.insert(volume.name.clone());
             Ok(Act::Create(Box::new(Request::of(&volume)?), kind))
         }
         "expand" => {

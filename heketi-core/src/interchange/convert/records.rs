@@ -77,7 +77,7 @@ impl Conversion<'_> {
         let database = self.database;
         let attributes = database.attributes.iter().map(|(key, it)| (key.clone(), it.value.clone())).collect();
         let of = OriginOf::Database(attributes);
-        self.records.push(Record::Origin(Origin { id: OriginId::from_bytes([0; 16]), of }));
+        self.records.push(Record::Origin(Origin { id: Origin::OF_DATABASE, of }));
         let (mut unknown, mut unnamed) = (BTreeMap::<VolumeId, Vec<_>>::new(), BTreeMap::<VolumeId, Vec<_>>::new());
         // They were made of these entries, in this order.
         for (brick, entry) in bricks.iter().zip(database.bricks.values()) {

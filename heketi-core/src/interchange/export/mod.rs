@@ -4,9 +4,9 @@ mod operations;
 mod records;
 
 use super::{AttributeEntry, V10Database};
-use crate::id::{IdSource, OriginId, QueueId};
+use crate::id::{IdSource, QueueId};
 use crate::inventory::Inventory;
-use crate::model::OriginOf;
+use crate::model::{Origin, OriginOf};
 
 /// Why a state cannot be written as a database of heketi v10.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,9 +19,15 @@ pub struct ExportRefused {
     pub operations: Vec<String>,
 }
 
+/// What a new database is given, so that every dump of it tells the same generation id, as in heketi v10.
+pub fn name_database(ids: &mut dyn IdSource) -> Origin {
+    let generation = (super::json::GENERATION.to_owned(), QueueId::new(ids).to_string());
+    Origin { id: Origin::OF_DATABASE, of: OriginOf::Database([generation].into()) }
+}
+
 impl V10Database {
     /// Our state in v10's records, with every field that v10 requires. `ids` gives the database its generation id
-    /// where the state does not come from a v10 database. With `force`, pending operations that v10 does not know are
+    /// where the state has none. With `force`, pending operations that v10 does not know are
     /// left out.
     ///
     /// What v10 has no place for is left out: host keys, finished jobs, and bricks that wait for their node to be
@@ -41,7 +47,7 @@ impl V10Database {
     }
 
     fn add_attributes(&mut self, inventory: &Inventory, ids: &mut dyn IdSource) {
-        if let Some(origin) = inventory.origin(OriginId::from_bytes([0; 16]))
+        if let Some(origin) = inventory.origin(Origin::OF_DATABASE)
             && let OriginOf::Database(attributes) = &origin.of
         {
             let entries = attributes.iter();

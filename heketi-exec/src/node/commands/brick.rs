@@ -13,13 +13,13 @@ pub fn device_node(brick: &BrickSpec) -> String {
     format!("/dev/mapper/{}-{}", escape(&brick.volume_group), escape(&brick.logical_volume))
 }
 
-/// Everything that makes the brick, in order.
-pub fn create(options: &NodeOptions, brick: &BrickSpec) -> Vec<CommandLine> {
+/// Everything that makes the brick, in order; `edit` adds its line to fstab.
+pub fn create(options: &NodeOptions, brick: &BrickSpec, edit: CommandLine) -> Vec<CommandLine> {
     let mut lines = vec![
         make_mount_point(brick),
         lvm(options, &create_volume(options, brick)),
         format(options, brick),
-        add_to_fstab(options, brick),
+        edit,
         mount(options, brick),
         line(format!("mkdir {}", quote::word(&brick.brick_directory()))),
     ];
@@ -43,11 +43,6 @@ pub fn fstab_line(options: &NodeOptions, brick: &BrickSpec) -> String {
         more => format!(",{more}"),
     };
     format!("{} {} xfs {}{more} 1 2", device_node(brick), brick.mount_point, options.mount_options)
-}
-
-/// Appends the brick's line to fstab.
-pub fn add_to_fstab(options: &NodeOptions, brick: &BrickSpec) -> CommandLine {
-    line(append_to_fstab(&options.fstab, &fstab_line(options, brick)))
 }
 
 /// Mounts the brick.
@@ -127,13 +122,6 @@ fn format_options(options: &NodeOptions, format: BrickFormat) -> String {
     }
 }
 
-/// awk appends because sudo covers one program only: the file of a shell redirection would be opened
-/// without it.
-fn append_to_fstab(fstab: &str, line: &str) -> String {
-    let program = format!("BEGIN {{print {} >> {}}}", quote::awk_string(line), quote::awk_string(fstab));
-    format!("awk {}", quote::double(&program))
-}
-
 /// What is mounted.
 pub fn mounts() -> CommandLine {
     CommandLine::new("mount", SHORT)
@@ -157,12 +145,6 @@ pub fn unmount(mount_point: &str) -> CommandLine {
 /// Processes that use the brick.
 pub fn holders(mount_point: &str) -> CommandLine {
     CommandLine::new(format!("lsof {}", quote::word(mount_point)), SHORT)
-}
-
-/// Removes the fstab lines that hold the text `pattern` (a regular expression of sed).
-pub fn remove_from_fstab(options: &NodeOptions, pattern: &str) -> CommandLine {
-    let script = quote::double(&format!("/{pattern}/d"));
-    CommandLine::new(format!("sed -i.save {script} {}", quote::word(&options.fstab)), SHORT)
 }
 
 /// Removes a logical volume or thin pool.

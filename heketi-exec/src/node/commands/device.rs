@@ -13,6 +13,16 @@ pub fn lsblk(device: &str) -> CommandLine {
     CommandLine::new(format!("lsblk --json --bytes --output NAME,TYPE,FSTYPE,MOUNTPOINT,SIZE,RO {device}"), SHORT)
 }
 
+/// All disks.
+pub fn block_devices() -> CommandLine {
+    CommandLine::new("lsblk --json --bytes --output NAME,TYPE,FSTYPE,MOUNTPOINT,SIZE,RO", SHORT)
+}
+
+/// What LVM is set to, with its defaults.
+pub fn settings(options: &NodeOptions) -> CommandLine {
+    lvm(options, "lvmconfig --type full activation global devices")
+}
+
 /// The signatures on the disk.
 pub fn signatures(device: &str) -> CommandLine {
     CommandLine::new(format!("wipefs --no-act --parsable {}", quote::word(device)), SHORT)

@@ -3,6 +3,7 @@
 pub mod block;
 pub mod brick;
 pub mod device;
+pub mod fstab;
 pub mod gluster;
 pub mod snapshot;
 
@@ -51,7 +52,9 @@ pub fn class(line: &CommandLine) -> String {
         let rest: Vec<&str> = rest.iter().copied().filter(|word| !word.starts_with('-')).take(count).collect();
         rest.join(" ")
     };
-    if let Some(rest) = after("/usr/sbin/lvm") {
+    if fstab::is_edit(line) {
+        "fstab edit".to_owned()
+    } else if let Some(rest) = after("/usr/sbin/lvm") {
         format!("lvm {}", options_left_out(rest, 1))
     } else if after("/usr/bin/udevadm").is_some() {
         "udevadm".to_owned()

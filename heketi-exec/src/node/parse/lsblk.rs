@@ -74,12 +74,20 @@ fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
 /// # Errors
 /// [`ParseError`] when the text holds no JSON of lsblk.
 pub fn disk(text: &str) -> Result<Option<BlockDevice>, ParseError> {
+    Ok(disks(text)?.into_iter().next())
+}
+
+/// The same without a device: all of them.
+///
+/// # Errors
+/// [`ParseError`] when the text holds no JSON of lsblk.
+pub fn disks(text: &str) -> Result<Vec<BlockDevice>, ParseError> {
     #[derive(Deserialize)]
     struct Output {
         blockdevices: Vec<BlockDevice>,
     }
     let output: Output = json_with_noise("lsblk", text)?;
-    Ok(output.blockdevices.into_iter().next())
+    Ok(output.blockdevices)
 }
 
 /// A signature on a disk.

@@ -56,7 +56,8 @@ pub fn fstab(text: &str) -> Vec<FstabLine<'_>> {
         let mount = Mount { device: unescape(device), mount_point: unescape(fields.next()?) };
         Some(FstabLine { text, mount })
     };
-    text.lines().filter_map(mount).collect()
+    // Not `lines`, which hides a carriage return that is part of the line.
+    text.split('\n').filter_map(mount).collect()
 }
 
 /// `lsof PATH`: program and number of each process that uses it, at most `limit` of them. A brick process

@@ -4,7 +4,6 @@ use tracing::warn;
 use crate::node::commands::brick as lines;
 use crate::node::parse::lvm::LogicalVolume;
 use crate::node::parse::{lvm, mounts};
-use crate::node::quote;
 use crate::node::session::{Session, Verdict, lvm_finds_nothing, no_such_file, says};
 use crate::runner::{CommandLine, LineResult};
 
@@ -20,7 +19,8 @@ pub(super) async fn create(session: &mut Session<'_>, brick: &BrickSpec, redo: b
         Some(small) if *line == format && says(result, TOO_SMALL) => Verdict::Instead(small.clone()),
         _ => Verdict::Fail,
     };
-    session.act(lines::create(session.options, brick), judge).await?;
+    let edit = session.edit_fstab(Some(&lines::fstab_line(session.options, brick)), &[]);
+    session.act(lines::create(session.options, brick, edit), judge).await?;
     Ok(Observation::Done)
 }
 
@@ -35,8 +35,8 @@ pub(super) async fn destroy(session: &mut Session<'_>, brick: &BrickSpec) -> Ste
 struct Remains {
     /// How often its mount point is mounted.
     mounted: usize,
-    /// Patterns that remove its lines from fstab.
-    fstab_patterns: Vec<String>,
+    /// Its lines in fstab.
+    fstab_lines: Vec<String>,
     /// Its logical volume, if that exists.
     volume: Option<String>,
     /// Its thin pool exists.
@@ -53,7 +53,9 @@ async fn remove(session: &mut Session<'_>, brick: &BrickSpec) -> Result<bool, St
     let remains = inspect(session, brick).await?;
 
     let mut batch = vec![lines::unmount(&brick.mount_point); remains.mounted];
-    batch.extend(remains.fstab_patterns.iter().map(|pattern| lines::remove_from_fstab(options, pattern)));
+    if !remains.fstab_lines.is_empty() {
+        batch.push(session.edit_fstab(None, &remains.fstab_lines));
+    }
     if let Some(volume) = &remains.volume {
         batch.push(lines::remove_volume(options, group, volume));
     }
@@ -126,7 +128,7 @@ async fn inspect(session: &mut Session<'_>, brick: &BrickSpec) -> Result<Remains
     if !listed.success() && !no_such_file(&listed) {
         return Err(session.failed_line(&fstab, &listed));
     }
-    let fstab_patterns = if listed.success() { fstab_patterns(brick, &listed.stdout) } else { Vec::new() };
+    let fstab_lines = if listed.success() { fstab_lines(brick, &listed.stdout) } else { Vec::new() };
 
     let found = match answers.next() {
         Some(found) => found,
@@ -149,7 +151,7 @@ async fn inspect(session: &mut Session<'_>, brick: &BrickSpec) -> Result<Remains
     }
     Ok(Remains {
         mounted: mounted.len(),
-        fstab_patterns,
+        fstab_lines,
         volume: named(&volume).map(|volume| volume.name.clone()),
         pool: named(&brick.thin_pool).is_some(),
     })
@@ -168,30 +170,20 @@ fn is_mounted_by_gluster(mount_point: &str) -> bool {
     real_path(mount_point).starts_with("/run/gluster/")
 }
 
-/// The patterns that remove the lines of this brick, and no other, from this fstab.
-fn fstab_patterns(brick: &BrickSpec, fstab: &str) -> Vec<String> {
+/// The lines of this brick, and of no other, in this fstab.
+fn fstab_lines(brick: &BrickSpec, fstab: &str) -> Vec<String> {
     if is_mounted_by_gluster(&brick.mount_point) {
         return Vec::new();
     }
     let device = lines::device_node(brick);
-    // A name made from an id is part of no other: heketi v10's form of the pattern will do.
-    let id = brick.logical_volume.strip_prefix("brick_").unwrap_or_default();
-    let is_unique = id.len() == 32 && id.bytes().all(|c| c.is_ascii_hexdigit());
-    let mut patterns = Vec::new();
+    let mut found: Vec<String> = Vec::new();
     for line in mounts::fstab(fstab) {
-        if line.mount.device != device && line.mount.mount_point != brick.mount_point {
-            continue;
-        }
-        let pattern = if is_unique && line.text.contains(&brick.logical_volume) {
-            quote::sed_literal(&brick.logical_volume)
-        } else {
-            format!("^{}$", quote::sed_literal(line.text))
-        };
-        if !patterns.contains(&pattern) {
-            patterns.push(pattern);
+        let is_its = line.mount.device == device || line.mount.mount_point == brick.mount_point;
+        if is_its && !found.iter().any(|text| text == line.text) {
+            found.push(line.text.to_owned());
         }
     }
-    patterns
+    found
 }
 
 /// Runs the lines that remove a brick; what is gone already is as good as removed.
@@ -215,7 +207,8 @@ async fn act(
                 }
                 is_used || no_such_file(result)
             }
-            "sed" => no_such_file(result),
+            // What edits fstab finds out itself what is gone.
+            "bash" | "sed" => false,
             _ => lvm_finds_nothing(result),
         };
         is_busy = program == "umount" && !gone;

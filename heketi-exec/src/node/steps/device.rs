@@ -8,6 +8,7 @@ use tracing::warn;
 
 use crate::node::NodeOptions;
 use crate::node::commands::device as lines;
+use crate::node::hints::without_hint;
 use crate::node::parse::lvm::PhysicalVolume;
 use crate::node::parse::{lsblk, lvm};
 use crate::node::session::{Session, Verdict, lvm_finds_nothing, no_such_file, program_missing, says};
@@ -137,6 +138,7 @@ async fn explain_refusal(
     volume_group: &str,
     failure: StepFailure,
 ) -> StepOutcome {
+    let failure = StepFailure { text: without_hint(&failure.text).to_owned(), ..failure };
     let (available, phrase, there) = match contents(session, device).await {
         // An earlier try came that far.
         Ok(found) if found.volume_group.as_deref() == Some(volume_group) => {

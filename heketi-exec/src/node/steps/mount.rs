@@ -2,7 +2,6 @@ use heketi_core::operation::{BrickSpec, Observation, StepOutcome};
 
 use crate::node::commands::brick as lines;
 use crate::node::parse::{lvm, mounts};
-use crate::node::quote;
 use crate::node::session::{Session, Verdict, lvm_finds_nothing, no_such_file};
 use crate::runner::{CommandLine, LineResult};
 
@@ -33,7 +32,8 @@ pub(super) async fn mount(session: &mut Session<'_>, brick: &BrickSpec, make_dir
         return Err(session.failed_line(&fstab, &file));
     }
 
-    let mut batch = fstab_edits(session, brick, if file.success() { &file.stdout } else { "" });
+    let edit = fstab_edit(session, brick, if file.success() { &file.stdout } else { "" });
+    let mut batch: Vec<CommandLine> = edit.into_iter().collect();
     if here.is_empty() {
         batch.push(lines::make_mount_point(brick));
         batch.push(lines::mount(options, brick));
@@ -46,25 +46,21 @@ pub(super) async fn mount(session: &mut Session<'_>, brick: &BrickSpec, make_dir
     Ok(Observation::Done)
 }
 
-/// The lines that make the brick's line the only one of fstab about it.
-fn fstab_edits(session: &Session<'_>, brick: &BrickSpec, fstab: &str) -> Vec<CommandLine> {
-    let options = session.options;
+/// The edit that makes the brick's line the only one of fstab about it, where it is not.
+fn fstab_edit(session: &mut Session<'_>, brick: &BrickSpec, fstab: &str) -> Option<CommandLine> {
     let device = lines::device_node(brick);
     let all = mounts::fstab(fstab);
-    let is_about = |mount: &mounts::Mount| mount.device == device || mount.mount_point == brick.mount_point;
-    let about: Vec<_> = all.iter().filter(|line| is_about(&line.mount)).collect();
-    if let [line] = about.as_slice()
-        && line.mount.device == device
-        && line.mount.mount_point == brick.mount_point
-    {
-        return Vec::new();
+    let has_device = |line: &&mounts::FstabLine<'_>| line.mount.device == device;
+    let has_point = |line: &&mounts::FstabLine<'_>| line.mount.mount_point == brick.mount_point;
+    let about: Vec<_> = all.iter().filter(|line| has_device(line) || has_point(line)).collect();
+    if !about.is_empty() && about.iter().all(|line| has_device(line) && has_point(line)) {
+        return None;
     }
-    let pattern = |text: &str| format!("^{}$", quote::sed_literal(text));
-    let mut edits: Vec<CommandLine> =
-        about.iter().map(|line| lines::remove_from_fstab(options, &pattern(line.text))).collect();
-    edits.dedup_by(|a, b| a.text == b.text);
-    edits.push(lines::add_to_fstab(options, brick));
-    edits
+    let wanted = lines::fstab_line(session.options, brick);
+    let mut gone: Vec<String> = about.iter().map(|line| line.text.to_owned()).collect();
+    gone.dedup();
+    gone.retain(|line| *line != wanted);
+    Some(session.edit_fstab(Some(&wanted), &gone))
 }
 
 pub(super) async fn remove_directory(session: &mut Session<'_>, path: &str) -> StepOutcome {

@@ -5,8 +5,16 @@ use heketi_core::operation::{GlusterBrick, GlusterVolumeSpec};
 use regex::Regex;
 
 use super::*;
-use crate::node::commands::{self, brick as bricks, device, gluster};
+use crate::node::commands::{self, brick as bricks, device, fstab, gluster};
 use crate::runner::CommandLine;
+
+/// The lines that make a brick; the edit of fstab by its arguments alone.
+fn creating(options: &NodeOptions, brick: &BrickSpec) -> Vec<CommandLine> {
+    let edit = fstab::edit(options, Some(&bricks::fstab_line(options, brick)), &[]).line;
+    let mut lines = bricks::create(options, brick, edit);
+    lines.iter_mut().for_each(|line| line.text = arguments_of_edit(&line.text));
+    lines
+}
 
 fn texts(lines: &[CommandLine]) -> String {
     lines.iter().map(|line| line.text.clone()).collect::<Vec<_>>().join("\n")
@@ -63,12 +71,12 @@ fn lines_of_devices() {
 
 #[test]
 fn lines_that_create_a_brick() {
-    let lines = bricks::create(&NodeOptions::default(), &brick());
+    let lines = creating(&NodeOptions::default(), &brick());
     let expected = text(
         r#"mkdir -p /var/lib/heketi/mounts/$VG/brick_$ID
            /usr/sbin/lvm lvcreate -qq --autobackup=n --poolmetadatasize 8192K --poolmetadataspare n --chunksize 256K --size 1572864K --thin $VG/tp_$ID --virtualsize 1048576K --name brick_$ID
            mkfs.xfs -i size=512 -n size=8192 /dev/mapper/$VG-brick_$ID
-           awk "BEGIN {print \"/dev/mapper/$VG-brick_$ID /var/lib/heketi/mounts/$VG/brick_$ID xfs rw,inode64,noatime,nouuid 1 2\" >> \"/etc/fstab\"}"
+           fstab /etc/fstab '/dev/mapper/$VG-brick_$ID /var/lib/heketi/mounts/$VG/brick_$ID xfs rw,inode64,noatime,nouuid 1 2'
            mount -o rw,inode64,noatime,nouuid /dev/mapper/$VG-brick_$ID /var/lib/heketi/mounts/$VG/brick_$ID
            mkdir /var/lib/heketi/mounts/$VG/brick_$ID/brick"#,
     );
@@ -91,7 +99,7 @@ fn lines_that_create_a_brick_follow_the_configuration() {
         ..NodeOptions::default()
     };
     let owned = BrickSpec { gid: 2345, ..brick() };
-    let lines = texts(&bricks::create(&options, &owned));
+    let lines = texts(&creating(&options, &owned));
     let lines: Vec<&str> = lines.lines().collect();
     let expect = |index: usize, expected: &str| assert_eq!(lines[index], text(expected));
     expect(
@@ -101,13 +109,13 @@ fn lines_that_create_a_brick_follow_the_configuration() {
     expect(2, "mkfs.xfs -i size=512 -d su=64,sw=4 -n size=8192 /dev/mapper/$VG-brick_$ID");
     expect(
         3,
-        r#"awk "BEGIN {print \"/dev/mapper/$VG-brick_$ID /var/lib/heketi/mounts/$VG/brick_$ID xfs rw,context=\\\"a:b\\\",nofail,x-systemd.device-timeout=30s 1 2\" >> \"/var/lib/heketi/fstab\"}""#,
+        r#"fstab /var/lib/heketi/fstab '/dev/mapper/$VG-brick_$ID /var/lib/heketi/mounts/$VG/brick_$ID xfs rw,context="a:b",nofail,x-systemd.device-timeout=30s 1 2'"#,
     );
     expect(4, r#"mount -o 'rw,context="a:b"' /dev/mapper/$VG-brick_$ID /var/lib/heketi/mounts/$VG/brick_$ID"#);
     expect(6, "chown :2345 /var/lib/heketi/mounts/$VG/brick_$ID/brick");
     expect(7, "chmod 2775 /var/lib/heketi/mounts/$VG/brick_$ID/brick");
     let arbiter = BrickSpec { format: BrickFormat::Arbiter, ..brick() };
-    let lines = texts(&bricks::create(&options, &arbiter));
+    let lines = texts(&creating(&options, &arbiter));
     assert!(lines.contains(text("\nmkfs.xfs -i maxpct=100 -n size=8192 /dev/mapper/$VG-brick_$ID\n").trim()));
     assert!(lines.contains("--chunksize 256K "), "{lines}");
 }
@@ -121,7 +129,6 @@ fn lines_that_destroy_a_brick() {
         bricks::read_fstab(&options),
         bricks::volumes_and_pools(&options, VG),
         bricks::unmount(&brick.mount_point),
-        bricks::remove_from_fstab(&options, &brick.logical_volume),
         bricks::remove_volume(&options, VG, &brick.logical_volume),
         bricks::thin_count(&options, VG, &brick.thin_pool),
         bricks::remove_volume(&options, VG, &brick.thin_pool),
@@ -133,7 +140,6 @@ fn lines_that_destroy_a_brick() {
            cat /etc/fstab
            /usr/sbin/lvm lvs --noheadings --separator : --options lv_name,pool_lv $VG
            umount /var/lib/heketi/mounts/$VG/brick_$ID
-           sed -i.save "/brick_$ID/d" /etc/fstab
            /usr/sbin/lvm lvremove --autobackup=n -f $VG/brick_$ID
            /usr/sbin/lvm lvs --noheadings --options=thin_count $VG/tp_$ID
            /usr/sbin/lvm lvremove --autobackup=n -f $VG/tp_$ID
@@ -214,7 +220,7 @@ fn lines_that_create_a_volume() {
 fn fault_injection_patterns_match() {
     let options = NodeOptions::default();
     let spec = brick();
-    let create = bricks::create(&options, &spec);
+    let create = creating(&options, &spec);
     let lvcreate = create[1].text.clone();
     let replicate = GlusterVolumeSpec { name: "vblammo1".into(), ..volume(Durability::Replicate { replica: 3 }, 2) };
     let volume_lines = gluster::create_volume(&options, &replicate).unwrap();

@@ -4,6 +4,7 @@ mod audit;
 mod block;
 mod brick;
 mod device;
+mod fstab;
 mod lines;
 mod peer;
 mod rebuilt;
@@ -43,6 +44,8 @@ enum Answer {
     Away,
     /// The runner was shut down.
     Closed,
+    /// sudo does not start it.
+    SudoRefuses,
 }
 
 /// A node that prints nothing and succeeds, where no rule says otherwise.
@@ -86,6 +89,7 @@ impl CommandRunner for Node {
             let result = match self.answer(&format!("{host}: {}", line.text)) {
                 Answer::Away => return Err(lost(RunErrorKind::Unreachable, &done, true)),
                 Answer::Closed => return Err(lost(RunErrorKind::Closed, &done, true)),
+                Answer::SudoRefuses => return Err(lost(RunErrorKind::SudoRefused, &done, true)),
                 Answer::BreaksBefore => return Err(lost(RunErrorKind::Disconnected, &done, true)),
                 other => {
                     self.ran.lock().unwrap().push(line.text.clone());
@@ -137,11 +141,20 @@ impl Bench {
         self.executor.execute(&Step { hosts, changes_gluster: None, action }).await
     }
 
-    /// The lines that ran, `|` between batches.
+    /// The lines that ran, `|` between batches, edits of fstab by their arguments.
     fn ran(&self) -> String {
         let ran = std::mem::take(&mut *self.node.ran.lock().unwrap());
-        let text: Vec<String> = ran.into_iter().map(|line| if line.is_empty() { "|".into() } else { line }).collect();
+        let text: Vec<String> =
+            ran.into_iter().map(|line| if line.is_empty() { "|".into() } else { arguments_of_edit(&line) }).collect();
         text.join("\n").trim_end_matches(['|', '\n']).to_owned()
+    }
+}
+
+/// An edit of fstab without its script: `fstab FILE ADDED REMOVED…`.
+fn arguments_of_edit(line: &str) -> String {
+    match line.split_once("' heketi-fstab ") {
+        Some((_, arguments)) => format!("fstab {arguments}"),
+        None => line.to_owned(),
     }
 }
 

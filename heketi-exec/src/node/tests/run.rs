@@ -48,7 +48,11 @@ async fn the_nodes_words_come_first_then_command_and_node() {
     let start = Action::StartVolume { name: "v".into() };
     for (answer, expected) in [
         (Fails(1, "volume start: v: failed: no\n"), "volume start: v: failed: no (gluster volume start on n1)"),
-        (FailsLoudly(1, "Error : Request timed out\n"), "Error : Request timed out (gluster volume start on n1)"),
+        (
+            FailsLoudly(1, "Error : Request timed out\n"),
+            "Error : Request timed out (gluster volume start on n1); hint: gluster may go on with it; many volumes or \
+             slow hooks need a greater gluster_cli_timeout",
+        ),
         (Fails(3, ""), "Process exited with status 3 (gluster volume start on n1)"),
     ] {
         let failure = Bench::new(&[("volume start", &[answer])]).run(start.clone()).await.unwrap_err();

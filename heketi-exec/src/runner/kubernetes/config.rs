@@ -1,6 +1,9 @@
 //! What a [`KubernetesRunner`](super::KubernetesRunner) needs to know, and what can be wrong with it.
 
+use std::path::PathBuf;
 use std::time::Duration;
+
+use super::ServiceAccount;
 
 /// Which pod stands for a host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,6 +23,11 @@ pub enum PodSelection {
 pub struct KubernetesConfig {
     /// The namespace of the pods. Default: the one of the credentials.
     pub namespace: Option<String>,
+    /// The kubeconfig file to log in with. Default: that of the environment, if there is one.
+    pub kubeconfig: Option<PathBuf>,
+    /// The service account to log in with when no [`kubeconfig`](Self::kubeconfig) is named. Default: that of the pod
+    /// this process runs in.
+    pub service_account: Option<ServiceAccount>,
     /// Which pod stands for a host.
     pub selection: PodSelection,
     /// The container that gets the commands. Default: the one the pod's annotation
@@ -42,6 +50,8 @@ impl Default for KubernetesConfig {
     fn default() -> Self {
         Self {
             namespace: None,
+            kubeconfig: None,
+            service_account: None,
             selection: PodSelection::default(),
             container: None,
             max_connections: Some(64),

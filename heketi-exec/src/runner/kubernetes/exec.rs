@@ -52,6 +52,14 @@ fn too_late(limit: Duration) -> End {
 fn not_started(error: &kube::Error, target: &Target) -> Followed {
     let what = format!("run a command in container {} of pod {}", target.container, target.pod);
     match error {
+        // From a gateway in between, which passed the request on and lost sight of it.
+        kube::Error::Api(status) if matches!(status.code, 502 | 504) => {
+            let end = End::Lost(format!(
+                "cannot tell what came of it: the gateway answered {}: {}",
+                status.code, status.message
+            ));
+            Followed::Ran(Box::default(), end)
+        }
         kube::Error::Api(_) | kube::Error::BuildRequest(_) => {
             let (kind, text) = refusal(error, &what);
             Followed::Refused(kind, text)

@@ -6,6 +6,7 @@
 
 mod config;
 mod exec;
+mod login;
 mod pods;
 mod rights;
 
@@ -18,6 +19,7 @@ use kube::Client;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 pub use config::{KubernetesConfig, KubernetesError, PodSelection};
+pub use login::ServiceAccount;
 
 use super::outcome::{End, Job};
 use super::splitter::Split;
@@ -45,24 +47,24 @@ impl fmt::Debug for KubernetesRunner {
 }
 
 impl KubernetesRunner {
-    /// A runner that logs in as this process: with the kubeconfig file of the environment, or with the service
-    /// account of the pod it runs in. Checks that it may do what it needs to.
+    /// A runner that logs in as the settings say, by default as this process: with the kubeconfig file of the
+    /// environment, or with the service account of the pod it runs in. Checks that it may do what it needs to.
     ///
     /// # Errors
     /// [`KubernetesError`] when there are no credentials, or a right is missing: the text names the rule. An
     /// API server that does not answer is only logged: it may come back.
     pub async fn connect(config: KubernetesConfig) -> Result<Self, KubernetesError> {
-        let client = Client::try_default().await.map_err(|error| KubernetesError::Configuration(error.to_string()))?;
-        let runner = Self::with_client(client, config);
+        let runner = Self::with_client(login::client(&config).await?, config);
         runner.check_rights().await?;
         Ok(runner)
     }
 
-    /// A runner over a client of yours. Asks the API server nothing yet.
+    /// A runner over a client of yours, whose `default_retry` must be off: it would run commands again. Asks the API
+    /// server nothing yet.
     pub fn with_client(client: Client, config: KubernetesConfig) -> Self {
         let namespace = config.namespace.clone().filter(|name| !name.is_empty());
         let namespace = namespace.unwrap_or_else(|| client.default_namespace().to_owned());
-        let total = Arc::new(Semaphore::new(config.max_connections.unwrap_or(Semaphore::MAX_PERMITS)));
+        let total = Arc::new(Semaphore::new(most(config.max_connections.unwrap_or(usize::MAX))));
         Self { client, namespace, config, total, hosts: Mutex::default() }
     }
 
@@ -84,12 +86,17 @@ impl KubernetesRunner {
         let places = {
             // A panic elsewhere cannot leave this map half changed.
             let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-            let limit = self.config.batches_per_host.max(1);
+            let limit = most(self.config.batches_per_host.max(1));
             hosts.entry(host.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(limit))).clone()
         };
         let own = places.acquire_owned().await.ok()?;
         Some([own, self.total.clone().acquire_owned().await.ok()?])
     }
+}
+
+/// As many places as a semaphore can have.
+fn most(places: usize) -> usize {
+    places.min(Semaphore::MAX_PERMITS)
 }
 
 #[async_trait]

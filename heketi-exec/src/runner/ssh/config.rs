@@ -12,6 +12,9 @@ use super::host_keys::{HostKeyStore, MemoryHostKeys};
 /// The environment variable with a colon-separated list of `known_hosts` files.
 pub const KNOWN_HOSTS_VARIABLE: &str = "SSH_KNOWN_HOSTS";
 
+/// The environment variable with the socket of the user's ssh-agent.
+pub const AGENT_VARIABLE: &str = "SSH_AUTH_SOCK";
+
 /// The environment variable with the passphrase of the key file.
 pub const PASSPHRASE_VARIABLE: &str = "HEKETI_SSH_PASSPHRASE";
 
@@ -45,8 +48,12 @@ impl std::str::FromStr for HostKeyPolicy {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SshConfig {
-    /// The private key file: OpenSSH, PEM (PKCS#1, SEC1) or PKCS#8.
+    /// The private key file: OpenSSH, PEM (PKCS#1, SEC1) or PKCS#8. With an [agent](Self::agent): the file of the
+    /// public key to log in with, or empty.
     pub key_file: PathBuf,
+    /// The socket of an ssh-agent that holds the private key. Default none. With an empty
+    /// [`key_file`](Self::key_file) the first five keys of the agent are tried in its order.
+    pub agent: Option<PathBuf>,
     /// Opens the key file. Default empty: the file is not locked.
     pub passphrase: Secret,
     /// The user on the nodes. Default `heketi`.
@@ -88,6 +95,7 @@ impl SshConfig {
     pub fn new(key_file: impl Into<PathBuf>) -> Self {
         Self {
             key_file: key_file.into(),
+            agent: None,
             passphrase: Secret::default(),
             user: "heketi".to_owned(),
             port: 22,
@@ -104,6 +112,11 @@ impl SshConfig {
             exit_wait: Duration::from_secs(10),
             batch_margin: Duration::from_secs(30),
         }
+    }
+
+    /// The defaults, with the keys that the ssh-agent behind this socket holds.
+    pub fn with_agent(socket: impl Into<PathBuf>) -> Self {
+        Self { agent: Some(socket.into()), ..Self::new("") }
     }
 
     /// Takes the value of [`KNOWN_HOSTS_VARIABLE`]: a colon-separated list of files. An empty list changes
@@ -180,6 +193,11 @@ pub enum SetupError {
         "the passphrase in HEKETI_SSH_PASSPHRASE does not open SSH private key file {}: try it with `ssh-keygen -yf FILE`", .0.display()
     )]
     WrongPassphrase(PathBuf),
+    /// It is locked in a form that only old programs write.
+    #[error(
+        "SSH private key file {} is locked in the old PEM form, which heketi reads of RSA keys only: bring it into today's form with `ssh-keygen -p -f FILE`", .0.display()
+    )]
+    KeyFileLockedAsOldPem(PathBuf),
     /// It is the public half.
     #[error("{} is a public key: name the private key file, which mostly has the same name without .pub", .0.display())]
     KeyFilePublic(PathBuf),
@@ -188,6 +206,19 @@ pub enum SetupError {
         "{} is not an SSH private key of a known form (OpenSSH, PEM or PKCS#8 with an ed25519, ecdsa or rsa key): check it with `ssh-keygen -lf`", .0.display()
     )]
     KeyFileInvalid(PathBuf),
+    /// With an agent the key file must be a public one.
+    #[error(
+        "{} is not a public key: with an ssh-agent, name the .pub file of the key that the agent holds, or none to try all its keys", .0.display()
+    )]
+    KeyFileNotPublic(PathBuf),
+    /// Nobody answers at the agent's socket.
+    #[error("no ssh-agent answers at {} ({reason}): start one as the user that runs heketi, add the key with `ssh-add FILE`, and name its SSH_AUTH_SOCK", socket.display())]
+    AgentUnreachable {
+        /// The socket.
+        socket: PathBuf,
+        /// What the system says.
+        reason: std::io::Error,
+    },
     /// A `known_hosts` file cannot be read.
     #[error("known hosts file {} cannot be read: {reason}", file.display())]
     KnownHostsUnreadable {
@@ -212,7 +243,10 @@ impl SetupError {
             | Self::KeyFileUnreadable { .. }
             | Self::KeyFileEncrypted(_)
             | Self::WrongPassphrase(_)
+            | Self::KeyFileLockedAsOldPem(_)
             | Self::KeyFilePublic(_)
+            | Self::KeyFileNotPublic(_)
+            | Self::AgentUnreachable { .. }
             | Self::KeyFileInvalid(_) => RunErrorKind::BadKeyFile,
             Self::KnownHostsUnreadable { .. } => RunErrorKind::UnknownHostKey,
             Self::BadValue { .. } => RunErrorKind::Protocol,

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
-use russh::client::{self, AuthResult, DisconnectReason, Handle};
-use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
+use russh::client::{self, DisconnectReason, Handle};
+use russh::keys::{Algorithm, PublicKey, PublicKeyOrCertificate};
 use tokio::time::{Instant, timeout};
 
 use super::super::RunErrorKind;
@@ -12,6 +12,7 @@ use super::super::known_hosts::{KnownKeys, Verdict, fingerprint};
 use super::address::Address;
 use super::config::{HostKeyPolicy, SetupError, SshConfig};
 use super::host_keys::read_known_hosts;
+use super::login::Login;
 use super::socket::{Cut, connect, no_answer};
 
 /// Why there is no connection. Nothing was sent that could have run.
@@ -44,10 +45,10 @@ impl Session {
     }
 }
 
-/// Makes connections with one configuration and key.
+/// Makes connections with one configuration and one way to log in.
 pub(super) struct Dialer {
     pub config: SshConfig,
-    pub key: Arc<PrivateKey>,
+    pub login: Login,
 }
 
 impl Dialer {
@@ -70,7 +71,7 @@ impl Dialer {
         let handle =
             client::connect_stream(config, stream, handler).await.map_err(|error| handshake_error(address, error))?;
         let mut session = Session { handle, ended, _cut: cut };
-        self.log_in(address, &mut session).await?;
+        self.login.log_in(&self.config.user, address, &mut session).await?;
         Ok(session)
     }
 
@@ -120,58 +121,6 @@ impl Dialer {
         order.extend(rest);
         config.preferred.key = Cow::Owned(order);
         config
-    }
-
-    async fn log_in(&self, address: &Address, session: &mut Session) -> Result<(), DialError> {
-        let user = &self.config.user;
-        let hash = self.rsa_hash(address, session).await?;
-        let key = PrivateKeyWithHashAlg::new(self.key.clone(), hash);
-        let answer = session.handle.authenticate_publickey(user.clone(), key);
-        match answer.await {
-            Ok(AuthResult::Success) => Ok(()),
-            Ok(AuthResult::Failure { partial_success: true, .. }) => {
-                Err(self.refused(address, "it wants a second factor after the key"))
-            }
-            Ok(AuthResult::Failure { .. }) => Err(self.refused(address, "the key is not accepted")),
-            Err(error) => Err(DialError::new(
-                RunErrorKind::Disconnected,
-                format!(
-                    "{address} ended the connection during the login of user {user} ({error}: {})",
-                    session.end_reason()
-                ),
-            )),
-        }
-    }
-
-    /// The signature hash for RSA keys; other keys have only one.
-    async fn rsa_hash(&self, address: &Address, session: &Session) -> Result<Option<HashAlg>, DialError> {
-        if !matches!(self.key.algorithm(), Algorithm::Rsa { .. }) {
-            return Ok(None);
-        }
-        match session.handle.best_supported_rsa_hash().await {
-            Ok(Some(Some(hash))) => Ok(Some(hash)),
-            Ok(Some(None)) => Err(self
-                .refused(address, "it takes RSA keys only with SHA-1, which is broken; use an ed25519 or ecdsa key")),
-            // It did not say: every server of the last years takes SHA-512.
-            Ok(None) => Ok(Some(HashAlg::Sha512)),
-            Err(_) => Err(DialError::new(
-                RunErrorKind::Disconnected,
-                format!("{address} ended the connection before the login: {}", session.end_reason()),
-            )),
-        }
-    }
-
-    fn refused(&self, address: &Address, why: &str) -> DialError {
-        let user = &self.config.user;
-        let file = self.config.key_file.display();
-        let shown = fingerprint(self.key.public_key());
-        DialError::new(
-            RunErrorKind::AuthenticationFailed,
-            format!(
-                "{address} refused the login of user {user} with the key in {file}, {shown}: {why}. Add the \
-                 public key to ~{user}/.ssh/authorized_keys on the host and check that its sshd allows this user"
-            ),
-        )
     }
 }
 

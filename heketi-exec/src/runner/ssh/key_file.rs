@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use heketi_core::model::Secret;
-use russh::keys::{Algorithm, Error, PrivateKey, decode_secret_key};
+use russh::keys::{Algorithm, Error, PrivateKey, PublicKey, decode_secret_key};
 
 use super::config::SetupError;
 
@@ -16,6 +16,21 @@ const SIZE_LIMIT: u64 = 1024 * 1024;
 /// # Errors
 /// The variants of [`SetupError`] that speak of key files.
 pub(super) fn read(file: &Path, passphrase: &Secret) -> Result<PrivateKey, SetupError> {
+    let (text, about) = text(file)?;
+    warn_if_open(file, &about);
+    decode(file, &text, passphrase)
+}
+
+/// The public key in `file`, one line as `ssh-keygen` writes it.
+///
+/// # Errors
+/// The variants of [`SetupError`] that speak of key files.
+pub(super) fn read_public(file: &Path) -> Result<PublicKey, SetupError> {
+    let (text, _) = text(file)?;
+    text.trim().parse().map_err(|_| SetupError::KeyFileNotPublic(file.to_owned()))
+}
+
+fn text(file: &Path) -> Result<(String, std::fs::Metadata), SetupError> {
     let unreadable = |reason: std::io::Error| match reason.kind() {
         ErrorKind::NotFound => SetupError::KeyFileMissing(file.to_owned()),
         _ => SetupError::KeyFileUnreadable { file: file.to_owned(), reason },
@@ -24,10 +39,9 @@ pub(super) fn read(file: &Path, passphrase: &Secret) -> Result<PrivateKey, Setup
     if about.len() > SIZE_LIMIT {
         return Err(SetupError::KeyFileInvalid(file.to_owned()));
     }
-    warn_if_open(file, &about);
     let bytes = std::fs::read(file).map_err(unreadable)?;
     let text = String::from_utf8(bytes).map_err(|_| SetupError::KeyFileInvalid(file.to_owned()))?;
-    decode(file, &text, passphrase)
+    Ok((text, about))
 }
 
 fn decode(file: &Path, text: &str, passphrase: &Secret) -> Result<PrivateKey, SetupError> {
@@ -51,6 +65,9 @@ fn decode(file: &Path, text: &str, passphrase: &Secret) -> Result<PrivateKey, Se
     match decode_secret_key(&text, given) {
         Ok(key) if key.is_encrypted() => Err(locked()),
         Ok(key) if is_supported(&key.algorithm()) => Ok(key),
+        Err(_) if is_locked && text.contains("BEGIN EC PRIVATE KEY") => {
+            Err(SetupError::KeyFileLockedAsOldPem(file.to_owned()))
+        }
         Err(_) if is_locked => Err(locked()),
         _ => Err(SetupError::KeyFileInvalid(file.to_owned())),
     }

@@ -10,6 +10,7 @@ mod dial;
 mod exchange;
 mod host_keys;
 mod key_file;
+mod login;
 mod pool;
 mod socket;
 
@@ -21,7 +22,7 @@ use russh::keys::PublicKey;
 use tokio::time::Instant;
 
 pub use address::Address;
-pub use config::{HostKeyPolicy, KNOWN_HOSTS_VARIABLE, PASSPHRASE_VARIABLE, SetupError, SshConfig};
+pub use config::{AGENT_VARIABLE, HostKeyPolicy, KNOWN_HOSTS_VARIABLE, PASSPHRASE_VARIABLE, SetupError, SshConfig};
 pub use host_keys::{FileHostKeys, HostKeyStore, MemoryHostKeys};
 
 use super::known_hosts::fingerprint;
@@ -31,6 +32,7 @@ use super::wrapper::{Script, longest_run};
 use super::{Batch, BatchResult, CommandRunner, RunError, RunErrorKind};
 use dial::{DialError, Dialer};
 use exchange::{Followed, Limits, NotSent};
+use login::Login;
 use pool::Pool;
 
 /// Runs batches on hosts over SSH. Cheap to share behind an `Arc`; connections close when it is dropped.
@@ -40,7 +42,7 @@ use pool::Pool;
 pub struct SshRunner {
     pool: Arc<Pool>,
     config: SshConfig,
-    public_key: PublicKey,
+    public_key: Option<PublicKey>,
 }
 
 impl fmt::Debug for SshRunner {
@@ -48,20 +50,25 @@ impl fmt::Debug for SshRunner {
         f.debug_struct("SshRunner")
             .field("user", &self.config.user)
             .field("key_file", &self.config.key_file)
-            .field("public_key", &fingerprint(&self.public_key))
+            .field("agent", &self.config.agent)
+            .field("public_key", &self.key_fingerprint())
             .field("host_key_policy", &self.config.host_key_policy)
             .finish_non_exhaustive()
     }
 }
 
+/// A batch that a host refused this often, each time with room made, is given up.
+const MOST_REFUSALS: u32 = 8;
+
 impl SshRunner {
-    /// A runner with these settings. Reads the key file and the `known_hosts` files; connects nowhere yet.
+    /// A runner with these settings. Reads the key file and the `known_hosts` files, and looks whether the agent is
+    /// there; connects to no host yet.
     ///
     /// # Errors
     /// [`SetupError`] when a file is missing, unreadable or not what it should be, or a setting cannot work.
     pub fn new(config: SshConfig) -> Result<Self, SetupError> {
         config.check()?;
-        let key = key_file::read(&config.key_file, &config.passphrase)?;
+        let login = Login::new(&config)?;
         if let Err((file, reason)) = host_keys::read_known_hosts(&config.known_hosts) {
             return Err(SetupError::known_hosts(&file, reason));
         }
@@ -70,18 +77,19 @@ impl SshRunner {
                 "SSH host keys are not checked (policy off): whoever controls the network controls the nodes"
             );
         }
-        let public_key = key.public_key().clone();
-        let dialer = Dialer { config: config.clone(), key: Arc::new(key) };
+        let public_key = login.public_key().cloned();
+        let dialer = Dialer { config: config.clone(), login };
         Ok(Self { pool: Arc::new(Pool::new(dialer)), config, public_key })
     }
 
-    /// The SHA-256 fingerprint of the key this runner logs in with, as `ssh-keygen -l` shows it.
-    pub fn key_fingerprint(&self) -> String {
-        fingerprint(&self.public_key)
+    /// The SHA-256 fingerprint of the key this runner logs in with, as `ssh-keygen -l` shows it; `None`: an agent's
+    /// keys are tried.
+    pub fn key_fingerprint(&self) -> Option<String> {
+        self.public_key.as_ref().map(fingerprint)
     }
 
-    /// Queues for the host, gets a connection, and sends the script: at most twice, and a second time only
-    /// when the first certainly did not reach the host.
+    /// Queues for the host, gets a connection, and sends the script: again only when it certainly did not reach the
+    /// host, because the connection was dead or the host refused to open a session on it.
     async fn start(
         &self,
         address: &Address,
@@ -90,7 +98,8 @@ impl SshRunner {
     ) -> Result<tokio::sync::oneshot::Receiver<Followed>, DialError> {
         let asked = Instant::now();
         let command = script.command();
-        let (slot, permit) = self.pool.queue(address).await?;
+        let (slot, mut permit) = self.pool.queue(address).await?;
+        let mut refusals = 0;
         loop {
             let lease = self.pool.lease(&slot, asked).await?;
             match exchange::send(&lease, &command, limits).await {
@@ -99,8 +108,19 @@ impl SshRunner {
                     return Ok(exchange::follow(channel, splitter, limits, lease, permit));
                 }
                 Err(NotSent::Refused(why)) => {
-                    lease.settle();
-                    return Err(DialError::new(RunErrorKind::Protocol, why));
+                    refusals += 1;
+                    let alone = lease.is_alone();
+                    if refusals > MOST_REFUSALS || (alone && !lease.reused) {
+                        lease.settle();
+                        return Err(DialError::new(RunErrorKind::Protocol, why));
+                    }
+                    if alone {
+                        // The host may still count sessions that are over: a new connection has none.
+                        lease.retire();
+                    } else {
+                        lease.settle();
+                        permit = slot.wait_with_fewer(permit).await?;
+                    }
                 }
                 Err(NotSent::Dead(why)) if !lease.reused => {
                     return Err(DialError::new(RunErrorKind::Disconnected, why));

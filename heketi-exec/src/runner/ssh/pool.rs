@@ -33,6 +33,8 @@ pub(super) struct Pool {
 pub(super) struct Slot {
     address: Address,
     channels: Arc<Semaphore>,
+    /// How many places `channels` has.
+    limit: AtomicUsize,
     state: tokio::sync::Mutex<SlotState>,
 }
 
@@ -63,7 +65,7 @@ pub(super) struct Lease {
 
 impl Pool {
     pub fn new(dialer: Dialer) -> Self {
-        let total = Arc::new(Semaphore::new(dialer.config.max_connections));
+        let total = Arc::new(Semaphore::new(dialer.config.max_connections.min(Semaphore::MAX_PERMITS)));
         Self { dialer, slots: Mutex::default(), total, closed: AtomicBool::new(false), reaping: AtomicBool::new(false) }
     }
 
@@ -139,10 +141,12 @@ impl Pool {
 
     fn slot(&self, address: &Address) -> Arc<Slot> {
         let mut slots = self.lock_slots();
+        let limit = self.dialer.config.channels_per_host.min(Semaphore::MAX_PERMITS);
         let make = || {
             Arc::new(Slot {
                 address: address.clone(),
-                channels: Arc::new(Semaphore::new(self.dialer.config.channels_per_host)),
+                channels: Arc::new(Semaphore::new(limit)),
+                limit: AtomicUsize::new(limit),
                 state: tokio::sync::Mutex::default(),
             })
         };
@@ -212,6 +216,25 @@ fn shut_down() -> DialError {
 }
 
 impl Slot {
+    /// The host allows fewer batches at a time than we do: gives up one place, if it is not the last, and waits
+    /// until another batch has ended.
+    pub async fn wait_with_fewer(&self, permit: OwnedSemaphorePermit) -> Result<OwnedSemaphorePermit, DialError> {
+        let fewer = |limit: usize| (limit > 1).then(|| limit - 1);
+        match self.limit.fetch_update(Ordering::AcqRel, Ordering::Acquire, fewer) {
+            Ok(limit) => {
+                permit.forget();
+                tracing::warn!(
+                    "{} refuses a session while others run: at most {} batches at a time now; raise MaxSessions in \
+                     its sshd_config",
+                    self.address,
+                    limit - 1
+                );
+            }
+            Err(_) => drop(permit),
+        }
+        self.channels.clone().acquire_owned().await.map_err(|_| shut_down())
+    }
+
     /// Since when the connection of this host is unused, if it is.
     fn unused_since(&self) -> Option<Instant> {
         let state = self.state.try_lock().ok()?;
@@ -255,6 +278,11 @@ impl Lease {
 
     pub fn session(&self) -> &Session {
         &self.connection.session
+    }
+
+    /// Nobody else uses this connection.
+    pub fn is_alone(&self) -> bool {
+        self.connection.users.load(Ordering::Acquire) == 1
     }
 
     /// No further batch is to use this connection.

@@ -16,6 +16,7 @@
 //! ```
 
 mod control;
+mod distance;
 mod session;
 
 use std::io;
@@ -26,6 +27,7 @@ use std::time::Duration;
 use russh::keys::key::safe_rng;
 use russh::keys::{Algorithm, PrivateKey, PublicKey};
 use russh::server::{Config, run_stream};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
@@ -40,6 +42,8 @@ pub struct SshServerOptions {
     pub host_key: Option<PrivateKey>,
     /// The keys that may log in, as any user. Default: every key. What is behind it is no machine.
     pub authorized_keys: Option<Vec<PublicKey>>,
+    /// How far away the nodes are: a message and its answer take this much longer, and so does connecting.
+    pub round_trip: Duration,
 }
 
 /// A running server for all nodes. Stops when it is dropped.
@@ -55,6 +59,7 @@ pub struct SshServer {
 struct Shared {
     sim: SimCluster,
     authorized_keys: Option<Vec<PublicKey>>,
+    round_trip: Duration,
 }
 
 impl SshServer {
@@ -76,7 +81,11 @@ impl SshServer {
             inactivity_timeout: None,
             ..Config::default()
         });
-        let shared = Arc::new(Shared { sim: sim.clone(), authorized_keys: options.authorized_keys });
+        let shared = Arc::new(Shared {
+            sim: sim.clone(),
+            authorized_keys: options.authorized_keys,
+            round_trip: options.round_trip,
+        });
         let tasks = Arc::new(Mutex::new(JoinSet::new()));
         let mut bound = Vec::new();
         for (host, address) in nodes {
@@ -131,20 +140,30 @@ impl Node {
 
     fn serve(&self, stream: TcpStream) -> impl Future<Output = ()> + Send + 'static {
         let (config, connection) = (self.config.clone(), Connection::new(self.host.clone(), self.shared.clone()));
+        let round_trip = self.shared.round_trip;
         async move {
             let cut = connection.cut.clone();
             let Ok((stream, _end)) = with_end(stream) else { return };
             let session = async {
-                // However a client leaves, the node goes on.
-                if let Ok(session) = run_stream(config, stream, connection).await {
-                    let _ = session.await;
+                if round_trip.is_zero() {
+                    return talk(config, stream, connection).await;
                 }
+                tokio::time::sleep(round_trip).await;
+                let (stream, passing) = distance::far_end(stream, round_trip);
+                tokio::join!(talk(config, stream, connection), passing);
             };
             tokio::select! {
                 () = session => {}
                 () = cut.notified() => {}
             }
         }
+    }
+}
+
+/// However a client leaves, the node goes on.
+async fn talk(config: Arc<Config>, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, with: Connection) {
+    if let Ok(session) = run_stream(config, stream, with).await {
+        let _ = session.await;
     }
 }
 

@@ -1,15 +1,20 @@
 //! One SSH connection to a simulated node.
+//!
+//! A command whose channel or connection ends is treated as sshd does without a terminal: it gets no signal, but
+//! nobody reads its pipes any more. The line that runs goes on to its end and has its effect; a script of ours dies at
+//! the mark that follows, so that no further line starts; a plain line, as heketi v10 sends it, runs to its end.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use russh::server::{Auth, ChannelOpenHandle, Handler, Msg, Session, VerifiedPublicKey};
-use russh::{Channel, ChannelId};
+use russh::{Channel, ChannelId, Sig};
 use tokio::sync::Notify;
 
 use super::{Shared, control};
+use crate::runner::BatchResult;
 use crate::runner::received::{Printed, Received};
-use crate::runner::{BatchResult, CommandRunner};
 
 /// What goes into one data message.
 const CHUNK: usize = 16 * 1024;
@@ -18,13 +23,27 @@ pub(super) struct Connection {
     host: String,
     shared: Arc<Shared>,
     channels: HashMap<ChannelId, Channel<Msg>>,
+    /// Of each channel: does somebody read what its command prints?
+    heard: HashMap<ChannelId, Arc<AtomicBool>>,
     /// Ends the connection.
     pub cut: Arc<Notify>,
 }
 
 impl Connection {
     pub fn new(host: String, shared: Arc<Shared>) -> Self {
-        Self { host, shared, channels: HashMap::new(), cut: Arc::default() }
+        Self { host, shared, channels: HashMap::new(), heard: HashMap::new(), cut: Arc::default() }
+    }
+
+    fn unheard(&mut self, id: ChannelId) {
+        if let Some(heard) = self.heard.remove(&id) {
+            heard.store(false, Ordering::Release);
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.heard.values().for_each(|heard| heard.store(false, Ordering::Release));
     }
 }
 
@@ -53,6 +72,15 @@ impl Handler for Connection {
 
     async fn channel_close(&mut self, id: ChannelId, _: &mut Session) -> Result<(), Self::Error> {
         self.channels.remove(&id);
+        self.unheard(id);
+        Ok(())
+    }
+
+    async fn signal(&mut self, id: ChannelId, signal: Sig, _: &mut Session) -> Result<(), Self::Error> {
+        // It reaches the shell; the line that runs is in a process group of its own.
+        if matches!(signal, Sig::KILL | Sig::TERM | Sig::HUP | Sig::INT) {
+            self.unheard(id);
+        }
         Ok(())
     }
 
@@ -62,9 +90,14 @@ impl Handler for Connection {
         };
         session.channel_success(id)?;
         let (host, shared, cut) = (self.host.clone(), self.shared.clone(), self.cut.clone());
-        // A command goes on when its connection ends, as on a real node.
+        let heard = Arc::new(AtomicBool::new(true));
+        // russh does not tell of channels that we close first.
+        self.heard.retain(|_, heard| Arc::strong_count(heard) > 1);
+        self.heard.insert(id, heard.clone());
         tokio::spawn(async move {
-            match run(&host, &shared, &command).await {
+            match run(&host, &shared, &command, &heard).await {
+                // Its shell is dead.
+                _ if !heard.load(Ordering::Acquire) => _ = channel.close().await,
                 // The client may be gone.
                 Some(printed) => _ = answer(&channel, printed).await,
                 None => cut.notify_one(),
@@ -75,7 +108,7 @@ impl Handler for Connection {
 }
 
 /// What the command prints; nothing when the node is lost meanwhile.
-async fn run(host: &str, shared: &Shared, command: &str) -> Option<Printed> {
+async fn run(host: &str, shared: &Shared, command: &str, heard: &AtomicBool) -> Option<Printed> {
     let received = Received::read(command);
     let controlled = match received.batch.lines.as_slice() {
         [line] => control::run(&shared.sim, host, &line.text),
@@ -83,7 +116,10 @@ async fn run(host: &str, shared: &Shared, command: &str) -> Option<Printed> {
     };
     let result = match controlled {
         Some(line) => BatchResult { lines: vec![line] },
-        None => shared.sim.runner().run(host, &received.batch).await.ok()?,
+        None => {
+            let goes_on = || heard.load(Ordering::Acquire) || !received.must_be_heard();
+            shared.sim.runner().run_while(host, &received.batch, goes_on).await.ok()?
+        }
     };
     Some(received.print(&result))
 }

@@ -82,3 +82,29 @@ async fn only_listed_keys_may_log_in() {
     let none = served(|_| SshServerOptions { authorized_keys: Some(Vec::new()), ..Default::default() }).await;
     assert_eq!(none.run(0, &["mount"]).await.unwrap_err().kind, RunErrorKind::AuthenticationFailed);
 }
+
+#[tokio::test]
+async fn without_its_connection_a_batch_ends_after_the_line_that_runs() {
+    let it = served(|_| SshServerOptions::default()).await;
+    it.sim.add_latency("mkdir", Duration::from_millis(300));
+    let run = it.run(0, &["mkdir /one", "mkdir /two"]);
+    let leave = async {
+        while it.sim.line_count() == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        it.runner.close().await;
+    };
+    let (outcome, ()) =
+        tokio::time::timeout(Duration::from_secs(30), async { tokio::join!(run, leave) }).await.unwrap();
+    let error = outcome.unwrap_err();
+    assert!(!error.nothing_more_ran && error.finished.lines.is_empty(), "{error}");
+    let ended = async {
+        while it.sim.with_node("a", |node| !node.batches.is_empty()).unwrap() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), ended).await.unwrap();
+    assert!(it.sim.directory("a", "/one").is_some(), "the line that ran has its effect");
+    assert!(it.sim.directory("a", "/two").is_none(), "no other line starts");
+    assert_eq!(it.sim.line_count(), 1);
+}

@@ -10,8 +10,9 @@ use heketi_exec::runner::CommandRunner;
 use heketi_exec::runner::received::{Printed, Received};
 use heketi_exec::sim::SimCluster;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Message, Role};
@@ -25,6 +26,10 @@ pub enum Behaviour {
     Forbid,
     /// 500, as when the kubelet cannot be reached.
     Break,
+    /// 429, as when the API server has too much to do.
+    Busy,
+    /// 504, as from a gateway in front that waited too long.
+    GiveUp,
     /// Cuts the connection before it answers.
     DropRequest,
     /// Cuts the connection after the command ran, before any output.
@@ -51,7 +56,14 @@ struct State {
     behaviour: Behaviour,
     protocol: &'static str,
     execs: Vec<Exec>,
+    /// The bearer token that every request must have.
+    token: Option<String>,
 }
+
+/// What a client talks over.
+trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
+type Stream = Box<dyn Wire>;
 
 /// One exec request.
 #[derive(Clone, Debug)]
@@ -74,6 +86,11 @@ pub fn pod(name: &str, node: &str, label: &str) -> Value {
 impl ApiServer {
     /// Pods stand for the nodes of `sim` that they run on.
     pub async fn start(sim: &SimCluster, pods: Vec<Value>) -> Self {
+        Self::start_with(sim, pods, None).await
+    }
+
+    /// The same behind TLS.
+    pub async fn start_with(sim: &SimCluster, pods: Vec<Value>, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let state = State {
             pods,
@@ -81,14 +98,25 @@ impl ApiServer {
             behaviour: Behaviour::Run,
             protocol: "v5.channel.k8s.io",
             execs: Vec::new(),
+            token: None,
         };
         let port = listener.local_addr().unwrap().port();
         let server = Self { port, state: Arc::new(Mutex::new(state)), sim: sim.clone() };
         let serving = server.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let server = serving.clone();
-                tokio::spawn(async move { server.serve(stream).await });
+                let (server, tls) = (serving.clone(), tls.clone());
+                stream.set_nodelay(true).unwrap();
+                tokio::spawn(async move {
+                    match tls {
+                        None => server.serve(Box::new(stream)).await,
+                        // Who has no good certificate is turned away.
+                        Some(tls) => match tls.accept(stream).await {
+                            Ok(stream) => server.serve(Box::new(stream)).await,
+                            Err(_) => {}
+                        },
+                    }
+                });
             }
         });
         server
@@ -120,8 +148,12 @@ impl ApiServer {
         self.state.lock().unwrap().execs.clone()
     }
 
-    async fn serve(&self, mut stream: TcpStream) {
-        stream.set_nodelay(true).unwrap();
+    /// Answers only requests with this bearer token.
+    pub fn ask_for_token(&self, token: &str) {
+        self.state.lock().unwrap().token = Some(token.to_owned());
+    }
+
+    async fn serve(&self, mut stream: Stream) {
         let mut bytes = Vec::new();
         loop {
             let head_end = loop {
@@ -142,14 +174,20 @@ impl ApiServer {
             }
             let body: Vec<u8> = bytes.drain(..head_end + length).skip(head_end).collect();
             let target = head.split(' ').nth(1).unwrap().to_owned();
+            let asked = self.state.lock().unwrap().token.clone();
+            let known = asked.is_none_or(|token| header(&head, "authorization") == Some(&format!("Bearer {token}")));
+            if !known {
+                let answer = failure(401, "Unauthorized", "Unauthorized");
+                if send_answer(&mut stream, 401, &answer).await.is_err() {
+                    return;
+                }
+                continue;
+            }
             if target.contains("/exec?") {
                 return self.exec(stream, &head, &target).await;
             }
             let (status, answer) = self.answer(&target, &body);
-            let text = answer.to_string();
-            let head =
-                format!("HTTP/1.1 {status} x\r\nContent-Type: application/json\r\nContent-Length: {}", text.len());
-            if stream.write_all(format!("{head}\r\n\r\n{text}").as_bytes()).await.is_err() {
+            if send_answer(&mut stream, status, &answer).await.is_err() {
                 return;
             }
         }
@@ -192,7 +230,7 @@ impl ApiServer {
         (200, json!({ "apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": items }))
     }
 
-    async fn exec(&self, mut stream: TcpStream, head: &str, target: &str) {
+    async fn exec(&self, mut stream: Stream, head: &str, target: &str) {
         let (path, query) = target.split_once('?').unwrap();
         let name = path.trim_end_matches("/exec").rsplit('/').next().unwrap().to_owned();
         let query = decoded(query);
@@ -209,14 +247,13 @@ impl ApiServer {
                 Some((403, failure(403, "Forbidden", "pods \"x\" is forbidden: cannot create pods/exec")))
             }
             Behaviour::Break => Some((500, failure(500, "InternalError", "error dialing backend"))),
+            Behaviour::Busy => Some((429, failure(429, "TooManyRequests", "too many requests"))),
+            Behaviour::GiveUp => Some((504, failure(504, "Timeout", "gateway timeout"))),
             Behaviour::DropRequest => return,
             _ => None,
         };
         if let Some((status, body)) = refusal {
-            let text = body.to_string();
-            let head =
-                format!("HTTP/1.1 {status} x\r\nContent-Type: application/json\r\nContent-Length: {}", text.len());
-            let _ = stream.write_all(format!("{head}\r\n\r\n{text}").as_bytes()).await;
+            let _ = send_answer(&mut stream, status, &body).await;
             return;
         }
         assert!(header(head, "sec-websocket-protocol").unwrap().contains(protocol));
@@ -226,6 +263,7 @@ impl ApiServer {
              Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n"
         );
         stream.write_all(answer.as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
         let mut socket = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
         // An empty frame for each channel comes first.
         for channel in 0..4u8 {
@@ -258,14 +296,21 @@ impl ApiServer {
     }
 }
 
-async fn send(socket: &mut WebSocketStream<TcpStream>, channel: u8, text: &str) {
+async fn send_answer(stream: &mut Stream, status: u16, answer: &Value) -> std::io::Result<()> {
+    let text = answer.to_string();
+    let head = format!("HTTP/1.1 {status} x\r\nContent-Type: application/json\r\nContent-Length: {}", text.len());
+    stream.write_all(format!("{head}\r\n\r\n{text}").as_bytes()).await?;
+    stream.flush().await
+}
+
+async fn send(socket: &mut WebSocketStream<Stream>, channel: u8, text: &str) {
     // Frames end anywhere, in the middle of a mark too.
     for chunk in text.as_bytes().chunks(37) {
         let _ = socket.send(Message::binary([&[channel], chunk].concat())).await;
     }
 }
 
-async fn finish(socket: &mut WebSocketStream<TcpStream>, status: &Value) {
+async fn finish(socket: &mut WebSocketStream<Stream>, status: &Value) {
     let _ = socket.send(Message::binary([b"\x03", status.to_string().as_bytes()].concat())).await;
     let _ = socket.close(None).await;
     // The client answers, or is gone.

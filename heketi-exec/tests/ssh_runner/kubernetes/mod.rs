@@ -1,6 +1,7 @@
 //! The Kubernetes runner against an API server in this process.
 
 mod api_server;
+mod login;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use api_server::{ApiServer, Behaviour, pod};
 fn runner(server: &ApiServer, change: impl FnOnce(&mut KubernetesConfig)) -> KubernetesRunner {
     let mut client = Config::new(format!("http://127.0.0.1:{}", server.port).parse().unwrap());
     client.default_namespace = "storage".into();
+    client.default_retry = false;
     let mut config = KubernetesConfig::default();
     config.batch_margin = Duration::ZERO;
     change(&mut config);
@@ -113,6 +115,18 @@ async fn the_pod_of_a_host_is_chosen_with_care() {
 }
 
 #[tokio::test]
+async fn any_limit_can_be_set() {
+    let server = ApiServer::start(&simulated(), pods()).await;
+    for most in [None, Some(1), Some(usize::MAX)] {
+        let runner = runner(&server, |config| {
+            config.max_connections = most;
+            config.batches_per_host = most.unwrap_or_default();
+        });
+        mount(&runner, "n1").await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn missing_rights_are_named_with_the_rule_to_add() {
     let server = ApiServer::start(&simulated(), pods()).await;
     let runner = runner(&server, |_| {});
@@ -133,6 +147,8 @@ async fn what_went_wrong_tells_whether_something_may_have_run() {
     for (behaviour, kind, nothing_ran) in [
         (Behaviour::Forbid, RunErrorKind::AuthenticationFailed, true),
         (Behaviour::Break, RunErrorKind::Protocol, true),
+        (Behaviour::Busy, RunErrorKind::Protocol, true),
+        (Behaviour::GiveUp, RunErrorKind::Disconnected, false),
         (Behaviour::NoShell, RunErrorKind::Protocol, true),
         (Behaviour::DropRequest, RunErrorKind::Disconnected, false),
         (Behaviour::DropAfterRun, RunErrorKind::Disconnected, false),
@@ -143,7 +159,7 @@ async fn what_went_wrong_tells_whether_something_may_have_run() {
         assert_eq!((error.kind, error.nothing_more_ran), (kind, nothing_ran), "{behaviour:?}: {error}");
     }
     // Each was sent once, whatever came of it.
-    assert_eq!(server.execs().len(), 6);
+    assert_eq!(server.execs().len(), 8);
     server.behave(Behaviour::Run);
     let failed = bounded(runner.run("n1", &batch(&["mkdir /a", "mkdir /a", "mkdir /b"]))).await.unwrap();
     assert_eq!((failed.lines.len(), failed.failure().unwrap().0), (2, 1));

@@ -26,7 +26,7 @@ pub(super) async fn run(command: OfflineCommand) -> Result<(), Failure> {
     }
 }
 
-fn configured(file: &Path) -> Result<Config, Failure> {
+pub(super) fn configured(file: &Path) -> Result<Config, Failure> {
     let loaded = Loaded::from_file(file, &Environment::process());
     let Loaded { config, mut warnings } = loaded.map_err(|error| Failure::from(error.to_string()))?;
     warnings.extend(config_check::without_effect(&config));

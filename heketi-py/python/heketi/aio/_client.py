@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from .. import _heketi
+from .._certificates import Verify, certificates
 from .._response import Request, Response
 from .._wait import wait_async as wait
 
@@ -32,7 +33,10 @@ class HeketiClient:
 
     - `host`: address of the server, `http://host:port`.
     - `user`, `key`: who asks; both empty for a server without authentication.
-    - `verify`: kept for TLS: True checks the server's certificate.
+    - `verify`: whose certificate is taken from a server at `https://`, as `requests` has it: with True that of an
+      authority the system trusts, or one in the file that the environment variable `REQUESTS_CA_BUNDLE` or
+      `CURL_CA_BUNDLE` names; with a path one of the certificates in this file or directory, or signed by one of
+      them; with False anyone's.
     - `poll_delay`: seconds between two questions about a job.
     - `timeout`: seconds one answer may take; None is no limit. Jobs take as long as they take.
     - `retries`: how often to ask again while the server is busy, or gone while a job runs.
@@ -43,7 +47,7 @@ class HeketiClient:
         host: str,
         user: str,
         key: str,
-        verify: bool | str = True,
+        verify: Verify = True,
         poll_delay: float = 1,
         *,
         timeout: float | None = None,
@@ -56,7 +60,10 @@ class HeketiClient:
         self.poll_delay = poll_delay
         self.timeout = timeout
         self.retries = retries
-        self._remote = _heketi.Remote(host, user or "", key or "", poll_delay, timeout, retries)
+        trusted = certificates(verify)
+        self._remote = _heketi.Remote(
+            host, user or "", key or "", poll_delay, timeout, retries, verify is False, trusted
+        )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.host!r}, user={self.user!r})"

@@ -1,5 +1,9 @@
 //! Runs batches on this machine: for a server that lives on its only node, and for tests.
 
+mod check;
+mod host;
+
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -13,19 +17,37 @@ use super::outcome::{End, Job};
 use super::splitter::{Split, Splitter};
 use super::wrapper::{Script, longest_run};
 use super::{Batch, BatchResult, CommandRunner, RunError, RunErrorKind};
+pub use check::LocalError;
 
 /// What a batch may take beyond the times of its lines, for starting and ending processes.
 const MARGIN: Duration = Duration::from_secs(30);
 /// How long output may follow the end of the shell, when a daemon it left behind holds the streams open.
 const AFTER_EXIT: Duration = Duration::from_secs(2);
 
-/// Runs every batch through `/bin/bash` on this machine, whatever the host name says.
+/// Runs batches through bash on this machine, for host names that mean it: `localhost`, its own name, and names and
+/// addresses of its network interfaces. Another host is refused: its disks are not the ones here.
 ///
 /// A batch that has started goes on when the caller stops waiting for it, as it would on a far node.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct LocalRunner {
-    /// Put `sudo -n` before each line.
+    /// Put `sudo -n` before each line. Default false.
     pub sudo: bool,
+    /// The shell that runs the batches; it must be bash. Default `/bin/bash`.
+    pub shell: PathBuf,
+}
+
+impl Default for LocalRunner {
+    fn default() -> Self {
+        Self::new(false)
+    }
+}
+
+impl LocalRunner {
+    /// A runner with the usual shell; `sudo` puts `sudo -n` before each line.
+    pub fn new(sudo: bool) -> Self {
+        Self { sudo, shell: PathBuf::from("/bin/bash") }
+    }
 }
 
 #[async_trait]
@@ -35,11 +57,12 @@ impl CommandRunner for LocalRunner {
             return Ok(BatchResult::default());
         }
         let job = Job { host, user: "", batch, sudo: self.sudo };
+        host::check(host).await.map_err(|why| job.refused(RunErrorKind::BadHost, why))?;
         job.log_start();
         let script =
             Script::new(batch, self.sudo).map_err(|error| job.refused(RunErrorKind::Protocol, error.to_string()))?;
-        let child = start(&script).map_err(|error| {
-            let message = format!("cannot start /bin/bash: {error}");
+        let child = start(&self.shell, &script).map_err(|error| {
+            let message = format!("cannot start {}: {error}", self.shell.display());
             job.refused(RunErrorKind::Protocol, message)
         })?;
         let (done, outcome) = oneshot::channel();
@@ -56,9 +79,9 @@ impl CommandRunner for LocalRunner {
     }
 }
 
-fn start(script: &Script) -> std::io::Result<Child> {
-    Command::new("/bin/bash")
-        .arg("-c")
+fn start(shell: &Path, script: &Script) -> std::io::Result<Child> {
+    Command::new(shell)
+        .args(["--norc", "-c"])
         .arg(script.text())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -159,7 +182,7 @@ mod tests {
     #[tokio::test]
     async fn lines_run_in_order_up_to_a_failure() {
         let runner = LocalRunner::default();
-        let result = runner.run("anywhere", &batch(&["echo a", "false", "echo b"])).await.unwrap();
+        let result = runner.run("localhost", &batch(&["echo a", "false", "echo b"])).await.unwrap();
         assert_eq!(result.lines.len(), 2);
         assert_eq!(result.lines[0].stdout, "a\n");
         assert_eq!(result.failure().unwrap().0, 1);
@@ -169,14 +192,14 @@ mod tests {
     #[tokio::test]
     async fn an_empty_batch_does_nothing() {
         let runner = LocalRunner::default();
-        let result = runner.run("anywhere", &Batch::default()).await.unwrap();
+        let result = runner.run("localhost", &Batch::default()).await.unwrap();
         assert!(result.lines.is_empty());
     }
 
     #[tokio::test]
     async fn a_shell_that_ends_early_leaves_the_outcome_unknown() {
         let runner = LocalRunner::default();
-        let error = runner.run("h", &batch(&["echo a", "true; kill -9 $$", "echo b"])).await.unwrap_err();
+        let error = runner.run("localhost", &batch(&["echo a", "true; kill -9 $$", "echo b"])).await.unwrap_err();
         assert_eq!(error.kind, RunErrorKind::Protocol);
         assert_eq!(error.finished.lines.len(), 1);
         assert!(!error.nothing_more_ran);
@@ -186,7 +209,7 @@ mod tests {
     #[tokio::test]
     async fn a_daemon_that_keeps_the_streams_open_is_not_waited_for() {
         let started = Instant::now();
-        let result = LocalRunner::default().run("h", &batch(&["bash -c 'sleep 20 & echo $!'"])).await.unwrap();
+        let result = LocalRunner::default().run("localhost", &batch(&["bash -c 'sleep 20 & echo $!'"])).await.unwrap();
         assert!(started.elapsed() < Duration::from_secs(8));
         assert!(result.failure().is_none());
         let pid = result.lines[0].stdout.trim().to_owned();
@@ -196,7 +219,7 @@ mod tests {
     #[tokio::test]
     async fn at_the_overall_deadline_the_shell_is_killed() {
         let script = Script::new(&batch(&["true; read -t 60 < <(sleep 60)"]), false).unwrap();
-        let child = start(&script).unwrap();
+        let child = start(Path::new("/bin/bash"), &script).unwrap();
         let pid = child.id().unwrap();
         let (split, end) = follow(child, script.splitter(), Duration::from_millis(500)).await;
         assert!(matches!(end, End::TooLate(_)), "{end:?}");
@@ -212,7 +235,7 @@ mod tests {
     #[tokio::test]
     async fn large_output_on_both_streams_arrives_whole() {
         let line = "bash -c 'head -c 3000000 /dev/zero | tr \"\\0\" x; head -c 2000000 /dev/zero | tr \"\\0\" y >&2'";
-        let result = LocalRunner::default().run("h", &batch(&[line])).await.unwrap();
+        let result = LocalRunner::default().run("localhost", &batch(&[line])).await.unwrap();
         assert_eq!(result.lines[0].stdout.len(), 3_000_000);
         assert_eq!(result.lines[0].stderr.len(), 2_000_000);
     }
