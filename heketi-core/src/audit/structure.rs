@@ -6,11 +6,15 @@ use super::{Repair, Report, Subject};
 use crate::inventory::Inventory;
 use crate::units::Kib;
 
-pub(super) fn check(inventory: &Inventory, report: &mut Report) {
+/// Are the indexes those of the records?
+pub(super) fn indexes(inventory: &Inventory, report: &mut Report) {
     if !inventory.indexes_match_records() {
         let text = "the indexes differ from the records".to_owned();
         report.error([], text, Repair::by_hand("restart the server"));
     }
+}
+
+pub(super) fn check(inventory: &Inventory, report: &mut Report) {
     nodes(inventory, report);
     devices(inventory, report);
     bricks(inventory, report);

@@ -158,7 +158,7 @@ fn convert(
     };
     let Converted { inventory, notes, .. } = converted.map_err(|error| refused(path, &error, advise))?;
     std::thread::spawn(move || drop(database));
-    let (findings, made) = both(|| audit::check(&inventory), || write(&written, &inventory));
+    let (findings, made) = both(|| audit::check_records(&inventory), || write(&written, &inventory));
     let made = made.and_then(|()| like(&written, &bolt.file));
     if let Err(error) = made {
         let _ = fs::remove_file(&written);

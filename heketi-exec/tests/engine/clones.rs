@@ -224,14 +224,22 @@ async fn a_volume_and_its_clone_can_go_together() {
 #[tokio::test]
 async fn an_interrupted_clone_ends_when_gluster_has_its_source_no_more() {
     let (sim, engine, source) = with_source().await;
-    sim.inject(Fault::nth(1, "snapshot create", Effect::FailBefore("injected failure".into(), 1)));
-    // The undo stops in the middle.
-    sim.inject(Fault::nth(1, "snapshot delete", Effect::FailBefore("injected failure".into(), 1)));
+    // It fails, and so does the undo.
+    for line in ["snapshot clone", "snapshot delete"] {
+        sim.inject(Fault::nth(1, line, Effect::FailBefore("injected failure".into(), 1)));
+    }
     let job = engine.volume_clone(source, Some("copy".into())).await.unwrap();
-    engine.wait_idle(std::time::Duration::from_secs(60)).await;
+    assert!(engine.wait_idle(LIMIT).await);
     assert!(engine.job(job).unwrap().result.is_none(), "it waits to be resumed");
-    for line in ["gluster --mode=script volume stop source", "gluster --mode=script volume delete source"] {
-        assert!(sim.admin("n1", line).success(), "{line}");
+    let clone = engine.inventory().volumes().find(|volume| volume.id != source).unwrap().id;
+    let lines = [
+        format!("--xml snapshot delete tmpsnap_{clone}"),
+        "volume stop source force".to_owned(),
+        "volume delete source".to_owned(),
+    ];
+    for line in lines {
+        let done = sim.admin("n1", &format!("gluster --mode=script {line}"));
+        assert!(done.success() && !done.stdout.contains("<opRet>-1"), "{line}: {done:?}");
     }
     engine.clean_up(None).await;
     let left: Vec<_> = engine.inventory().operations().map(|it| it.error.clone()).collect();

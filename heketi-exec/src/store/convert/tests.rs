@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use heketi_core::inventory::ChangeSet;
+use heketi_core::inventory::{ChangeSet, Record};
 
 use super::*;
 use crate::store::Revision;
@@ -207,5 +207,8 @@ fn a_new_file_never_takes_the_place_of_another() {
     create(&path, &Inventory::default()).unwrap();
     assert_eq!(files(directory.path()).len(), 1);
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
-    assert_eq!(FileStore::open(&path).unwrap().load().unwrap().0, []);
+    let (records, revision) = FileStore::open(&path).unwrap().load().unwrap();
+    // Its own name is all it holds.
+    assert!(records.iter().all(|record| matches!(record, Record::Origin(_))), "{records:?}");
+    assert_eq!(revision, Revision(1));
 }
