@@ -232,6 +232,10 @@ async fn disks_that_swapped_names_are_told_apart() {
         for _ in 0..2 {
             lab.good(0, gone.clone()).await;
         }
+        // As the snapshot has it.
+        for (from, to) in [("/dev/sdc", "/dev/tmp"), ("/dev/sdb", "/dev/sdc"), ("/dev/tmp", "/dev/sdb")] {
+            lab.sim.rename_disk("node-1", from, to);
+        }
         let left = lab.sim.snapshot();
         assert_eq!(left.nodes["node-1"].volume_groups["vg_c"], with_others.nodes["node-1"].volume_groups["vg_c"]);
         assert!(!left.nodes["node-1"].volume_groups.contains_key("vg_b"));
