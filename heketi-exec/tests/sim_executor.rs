@@ -193,6 +193,59 @@ async fn every_action_works_and_is_undone() {
     lab.all_lines_were_understood();
 }
 
+/// The kernel counts disks as it finds them: after a boot two can have swapped their names. What heketi wrote down of a
+/// disk leads to the other one then, and that one must not be touched.
+#[tokio::test]
+async fn disks_that_swapped_names_are_told_apart() {
+    for knows_uuid in [true, false] {
+        let lab = Lab::ready().await;
+        lab.sim.add_disk("node-1", SimDisk::usable_gib("/dev/sdc", 20));
+        let theirs = |wipe| Action::SetUpDevice { device: "/dev/sdc".into(), volume_group: "vg_c".into(), wipe };
+        lab.good(0, theirs(false)).await;
+        let other = BrickSpec {
+            volume_group: "vg_c".into(),
+            mount_point: brick(2).mount_point.replace("vg_b", "vg_c"),
+            ..brick(2)
+        };
+        lab.good(0, Action::CreateBrick { brick: other.clone(), redo: false }).await;
+        let read = Action::ReadDevice { device: "/dev/sdb".into(), volume_group: "vg_b".into() };
+        let Observation::Device(known) = lab.good(0, read.clone()).await else { panic!() };
+        let with_others = lab.sim.snapshot();
+        lab.good(0, Action::CreateBrick { brick: brick(1), redo: false }).await;
+        for (from, to) in [("/dev/sdb", "/dev/tmp"), ("/dev/sdc", "/dev/sdb"), ("/dev/tmp", "/dev/sdc")] {
+            lab.sim.rename_disk("node-1", from, to);
+        }
+
+        let Observation::Device(now) = lab.good(0, read).await else { panic!() };
+        assert_eq!(now.pv_uuid, known.pv_uuid);
+        assert!(now.paths.contains(&"/dev/sdc".to_owned()), "{now:?}");
+        // A disk in use by another group is not set up, not even when all on it may go.
+        for wipe in [false, true] {
+            let taken = Action::SetUpDevice { device: "/dev/sdb".into(), volume_group: "vg_d".into(), wipe };
+            let failure = lab.on(0, taken).await.unwrap_err();
+            assert_eq!(failure.kind, FailureKind::DeviceNotAvailable, "{failure:?}");
+        }
+        lab.good(0, Action::DestroyBrick { brick: brick(1) }).await;
+        let device = "/dev/sdb".to_owned();
+        let pv_uuid = known.pv_uuid.clone().filter(|_| knows_uuid);
+        let gone = Action::TearDownDevice { device, pv_uuid, volume_group: "vg_b".into(), bare_too: true };
+        for _ in 0..2 {
+            lab.good(0, gone.clone()).await;
+        }
+        // As the snapshot has it.
+        for (from, to) in [("/dev/sdc", "/dev/tmp"), ("/dev/sdb", "/dev/sdc"), ("/dev/tmp", "/dev/sdb")] {
+            lab.sim.rename_disk("node-1", from, to);
+        }
+        let left = lab.sim.snapshot();
+        assert_eq!(left.nodes["node-1"].volume_groups["vg_c"], with_others.nodes["node-1"].volume_groups["vg_c"]);
+        assert!(!left.nodes["node-1"].volume_groups.contains_key("vg_b"));
+        assert_eq!(left.nodes["node-1"].mounts, with_others.nodes["node-1"].mounts);
+        let again = Action::DestroyBrick { brick: other };
+        assert_eq!(lab.good(0, again).await, Observation::BrickDestroyed { pool_removed: true });
+        lab.all_lines_were_understood();
+    }
+}
+
 #[tokio::test]
 async fn every_kind_of_volume_can_be_made() {
     let lab = Lab::ready().await;

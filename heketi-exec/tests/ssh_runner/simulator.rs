@@ -11,7 +11,7 @@ use heketi_core::model::{Durability, HostNames, Snapshot, Tags};
 use heketi_core::operation::{DeviceAddRequest, NodeAddRequest};
 use heketi_core::units::Gib;
 use heketi_exec::engine::{Engine, EngineConfig};
-use heketi_exec::node::{NodeExecutor, NodeOptions};
+use heketi_exec::node::{NodeExecutor, NodeOptions, check_node};
 use heketi_exec::runner::SshRunner;
 use heketi_exec::sim::{SimCluster, SimDisk, SshServer, SshServerOptions};
 use heketi_exec::store::MemoryStore;
@@ -115,6 +115,28 @@ async fn a_hundred_nodes_over_ssh() {
         assert_eq!(sim.leftovers(&empty), [""; 0]);
         println!("{NODES} nodes loaded in {loaded:?}, everything in {:?}", started.elapsed());
         engine.shut_down(Duration::from_secs(5)).await;
+    })
+    .await;
+}
+
+/// `heketi check-node` over SSH: a good node, one without a program, and one that is not there.
+#[tokio::test]
+async fn a_node_is_checked_over_ssh() {
+    bounded(async {
+        let sim = SimCluster::new();
+        sim.add_node("sim-1", "10.0.0.1", [SimDisk::gib("/dev/sdb", 500)]);
+        let nodes = vec![("sim-1".to_owned(), SocketAddr::from(([127, 0, 0, 1], 0)))];
+        let server = SshServer::start(&sim, nodes, SshServerOptions::default()).await.unwrap();
+        let (_directory, config) = settings();
+        let runner = SshRunner::new(config).unwrap();
+        let (options, host) = (NodeOptions::default(), server.nodes()[0].1.to_string());
+        let good = check_node(&runner, &options, &host).await;
+        assert!(good.passed() && good.findings.len() > 10, "{good}");
+        sim.set_program("sim-1", "mkfs.xfs", false);
+        let bad = check_node(&runner, &options, &host).await;
+        assert!(!bad.passed() && bad.to_string().contains("mkfs.xfs is missing"), "{bad}");
+        let away = check_node(&runner, &options, "127.0.0.1:1").await;
+        assert!(!away.passed() && away.findings.len() == 1, "{away}");
     })
     .await;
 }

@@ -33,6 +33,19 @@ impl Element {
         self.children.iter().filter(move |child| child.name == name)
     }
 
+    /// Every element of this name below, however deep, in order.
+    fn below<'a>(&'a self, name: &str) -> Vec<&'a Self> {
+        let (mut found, mut open) = (Vec::new(), vec![self.children.iter()]);
+        while let Some(level) = open.last_mut() {
+            match level.next() {
+                Some(child) if child.name == name => found.push(child),
+                Some(child) => open.push(child.children.iter()),
+                None => _ = open.pop(),
+            }
+        }
+        found
+    }
+
     fn text_of(&self, name: &str) -> &str {
         self.child(name).map_or("", |child| child.text.trim())
     }
@@ -199,13 +212,12 @@ fn each_volume<T>(text: &str, read: impl Fn(&Element) -> T) -> Result<Reply<Vec<
 }
 
 fn volume(element: &Element) -> GlusterVolume {
-    let bricks = element.child("bricks").into_iter().flat_map(|list| list.all("brick"));
     let options = element.child("options").into_iter().flat_map(|list| list.all("option"));
     GlusterVolume {
         name: element.text_of("name").to_owned(),
         uuid: element.text_of("id").to_owned(),
         started: element.text_of("status") == "1" || element.text_of("statusStr") == "Started",
-        bricks: bricks.filter_map(brick).collect(),
+        bricks: bricks_of(element).into_iter().filter_map(brick).collect(),
         options: options
             .map(|option| (option.text_of("name").to_owned(), option.text_of("value").to_owned()))
             .collect(),
@@ -213,10 +225,15 @@ fn volume(element: &Element) -> GlusterVolume {
     }
 }
 
+/// Those of a tiered volume (up to gluster 5) are one level deeper; a brick that is overlooked would count as unused.
+fn bricks_of(volume: &Element) -> Vec<&Element> {
+    volume.child("bricks").map(|list| list.below("brick")).unwrap_or_default()
+}
+
 fn volume_detail(element: &Element) -> ExaminedVolume {
     let text = |name| element.text_of(name).to_owned();
     let number = |name| element.text_of(name).parse().unwrap_or(0);
-    let bricks = element.child("bricks").into_iter().flat_map(|list| list.all("brick"));
+    let bricks = bricks_of(element).into_iter();
     let options = element.child("options").into_iter().flat_map(|list| list.all("option"));
     let brick = |element: &Element| ExaminedBrick {
         uuid: element.uuid.clone(),

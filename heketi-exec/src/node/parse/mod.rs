@@ -55,3 +55,5 @@ pub(crate) fn json_with_noise<T: serde::de::DeserializeOwned>(
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod versions;

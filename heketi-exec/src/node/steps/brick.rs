@@ -4,7 +4,7 @@ use tracing::warn;
 use crate::node::commands::brick as lines;
 use crate::node::parse::lvm::LogicalVolume;
 use crate::node::parse::{lvm, mounts};
-use crate::node::session::{Session, Verdict, lvm_finds_nothing, no_such_file, says};
+use crate::node::session::{Session, Verdict, lvm_finds_nothing, no_such_file, program_missing, says};
 use crate::runner::{CommandLine, LineResult};
 
 pub(super) async fn create(session: &mut Session<'_>, brick: &BrickSpec, redo: bool) -> StepOutcome {
@@ -15,13 +15,24 @@ pub(super) async fn create(session: &mut Session<'_>, brick: &BrickSpec, redo: b
         )));
     }
     let (format, format_small) = (lines::format(session.options, brick), lines::format_small(session.options, brick));
-    let judge = |line: &CommandLine, result: &LineResult, _| match &format_small {
-        Some(small) if *line == format && says(result, TOO_SMALL) => Verdict::Instead(small.clone()),
+    let options = session.options;
+    let judge = |line: &CommandLine, result: &LineResult, tries| match (&format_small, options.busy_pause(tries)) {
+        (Some(small), _) if *line == format && says(result, TOO_SMALL) => Verdict::Instead(small.clone()),
+        (_, Some(pause)) if has_no_device_yet(line, result) => Verdict::Retry(pause),
         _ => Verdict::Fail,
     };
     let edit = session.edit_fstab(Some(&lines::fstab_line(session.options, brick)), &[]);
     session.act(lines::create(session.options, brick, edit), judge).await?;
     Ok(Observation::Done)
+}
+
+/// udev makes the device node of a new volume some time after `lvcreate` has ended, where LVM does not wait for it.
+fn has_no_device_yet(line: &CommandLine, result: &LineResult) -> bool {
+    let is_its_user = line.text.starts_with("mkfs.xfs ") || line.text.starts_with("mount ");
+    is_its_user
+        && !program_missing(result)
+        && (no_such_file(result) || says(result, &["special device"]))
+        && says(result, &["/dev/mapper/"])
 }
 
 /// What mkfs.xfs of xfsprogs 5.19 and later says about file systems under 300 MiB.

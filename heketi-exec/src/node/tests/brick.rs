@@ -266,3 +266,28 @@ async fn a_small_arbiter_brick_gets_its_file_system() {
         assert_eq!(ran.contains("mount -o"), made, "nothing is mounted without a file system");
     }
 }
+
+/// udev can be later than `lvcreate`; it is waited for, and not for ever.
+#[tokio::test]
+async fn a_device_node_that_comes_late_is_waited_for() {
+    const NO_DISK: Answer =
+        Fails(1, "Error accessing specified device /dev/mapper/a-b: No such file or directory\nUsage");
+    const NO_DEVICE: Answer = Fails(32, "mount: /x: special device /dev/mapper/a-b does not exist.");
+    const NO_POINT: Answer = Fails(32, "mount: /x: mount point does not exist.");
+    const NO_PROGRAM: Answer = Fails(127, "bash: mkfs.xfs /dev/mapper/a-b: No such file or directory");
+    for (line, answers, times, made) in [
+        (": mkfs.xfs", &[NO_DISK, NO_DISK, Prints("")][..], 3, true),
+        (": mount -o", &[NO_DEVICE, Prints("")], 2, true),
+        (": mkfs.xfs", &[NO_DISK], 5, false),
+        (": mount -o", &[NO_DEVICE], 5, false),
+        (": mount -o", &[NO_POINT], 1, false),
+        (": mkfs.xfs", &[NO_PROGRAM], 1, false),
+    ] {
+        let bench = Bench::new(&[(line, answers)]);
+        let created = bench.run(Action::CreateBrick { brick: brick(), redo: false }).await;
+        assert_eq!(created.is_ok(), made, "{answers:?}: {created:?}");
+        let ran = bench.ran();
+        assert_eq!(ran.matches(&line[2..]).count(), times, "{answers:?}: {ran}");
+        assert_eq!(ran.matches("lvcreate").count(), 1, "{ran}");
+    }
+}

@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use heketi_core::operation::{Action, Certainty, FailureKind, Step};
 use heketi_exec::executor::Executor;
-use heketi_exec::node::{NodeExecutor, NodeOptions};
+use heketi_exec::node::{NodeExecutor, NodeOptions, check_node};
 use heketi_exec::runner::{SshConfig, SshRunner};
 
-use super::{Nodes, block_on, executor, host};
+use super::{Nodes, block_on, executor, host, runner};
 use crate::lab::{scenario, settings};
 use crate::nodes::{assert_blank, root};
 
@@ -34,7 +34,16 @@ fn hosts_are_reached_as_root_or_with_sudo() {
             );
             assert!(absent.host.contains("10.77.0.19"), "{absent:?}");
 
+            let check = |node: usize| async move {
+                let check = check_node(runner().as_ref(), &NodeOptions::default(), &host(node).manage).await;
+                println!("{check}");
+                check
+            };
+            let checked = check(3).await;
+            assert!(checked.passed() && checked.findings.iter().any(|found| found.text.contains("/dev/ubdb")));
             root(3, "mv /etc/sudoers.d/storage /var/tmp/");
+            let unchecked = check(3).await;
+            assert!(!unchecked.passed() && unchecked.findings[0].topic == "sudo", "{unchecked}");
             let refused = nodes.fails(3, Action::DetachPeer { storage: "n1".into() }).await;
             root(3, "mv /var/tmp/storage /etc/sudoers.d/");
             assert_eq!(refused.certainty, Certainty::NotStarted, "{refused:?}");
