@@ -127,8 +127,7 @@ async fn local(commands: &CommandConfig, options: NodeOptions) -> Result<Nodes, 
         .await
         .map_err(|error| format!("{error} (glusterfs.localexec.sudo is {})", commands.sudo))?;
     tracing::info!("executor is local: this machine is the only node");
-    let executor = Arc::new(NodeExecutor::new(Arc::new(runner), options));
-    Ok(Nodes { executor, host_keys: None, mock: None })
+    Ok(over(Arc::new(runner), options))
 }
 
 fn mock(gluster: &GlusterConfig, options: NodeOptions, wrap: impl FnOnce(Runner) -> Runner) -> Nodes {
