@@ -111,10 +111,11 @@ impl ApiServer {
                     match tls {
                         None => server.serve(Box::new(stream)).await,
                         // Who has no good certificate is turned away.
-                        Some(tls) => match tls.accept(stream).await {
-                            Ok(stream) => server.serve(Box::new(stream)).await,
-                            Err(_) => {}
-                        },
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                server.serve(Box::new(stream)).await;
+                            }
+                        }
                     }
                 });
             }
