@@ -7,7 +7,7 @@ use super::{Failure, nodes, offline, tell};
 pub(super) async fn run(config: Option<PathBuf>, host: &str, json: bool) -> Result<(), Failure> {
     let file = config.ok_or_else(|| Failure::plain("Configuration file is required"))?;
     let gluster = offline::configured(&file)?.glusterfs;
-    let check = nodes::connect(&gluster).await?.check(host).await;
+    let check = nodes::connect_to_look(&gluster).await?.check(host).await;
     if json {
         tell(&serde_json::to_string_pretty(&check).map_err(|error| error.to_string())?);
     } else {

@@ -64,6 +64,20 @@ pub(super) fn refuse_unsupported(gluster: &GlusterConfig) -> Result<(), String> 
     }
 }
 
+/// The way to the nodes without a database, which a running server holds: host keys are taken as a new server would take
+/// them, and forgotten.
+pub(super) async fn connect_to_look(gluster: &GlusterConfig) -> Result<Nodes, String> {
+    match gluster.executor {
+        ExecutorKind::Ssh | ExecutorKind::InjectSsh => {
+            let runner = SshRunner::new(ssh_config(gluster)).map_err(|error| error.to_string())?;
+            Ok(over(Arc::new(runner), options(commands(gluster))))
+        }
+        // What is missing is told by the check itself.
+        ExecutorKind::Local => Ok(over(Arc::new(LocalRunner::new(gluster.local.sudo)), options(commands(gluster)))),
+        _ => connect(gluster).await,
+    }
+}
+
 pub(super) async fn connect(gluster: &GlusterConfig) -> Result<Nodes, String> {
     let options = options(commands(gluster));
     match gluster.executor {
@@ -148,6 +162,13 @@ fn over(runner: Runner, options: NodeOptions) -> Nodes {
 
 fn ssh(gluster: &GlusterConfig, options: NodeOptions, wrap: impl FnOnce(Runner) -> Runner) -> Result<Nodes, String> {
     let host_keys = Arc::new(EngineHostKeys::default());
+    let mut config = ssh_config(gluster);
+    config.host_key_store = host_keys.clone();
+    let runner = SshRunner::new(config).map_err(|error| error.to_string())?;
+    Ok(Nodes { host_keys: Some(host_keys), ..over(wrap(Arc::new(runner)), options) })
+}
+
+fn ssh_config(gluster: &GlusterConfig) -> SshConfig {
     let mut config = SshConfig::new(&gluster.ssh.keyfile);
     config.agent.clone_from(&gluster.ssh.identity_agent);
     config.user.clone_from(&gluster.ssh.user);
@@ -159,14 +180,12 @@ fn ssh(gluster: &GlusterConfig, options: NodeOptions, wrap: impl FnOnce(Runner) 
     config.channels_per_host = gluster.ssh.max_commands_per_node;
     config.max_connections = gluster.ssh.max_connections;
     config.host_key_policy = gluster.ssh.host_key_policy;
-    config.host_key_store = host_keys.clone();
     if let Some(files) = gluster.ssh.known_hosts.as_ref().filter(|files| !files.is_empty()) {
         // Who names the files wants hosts in them and no others.
         config.host_key_policy = HostKeyPolicy::Strict;
         config.known_hosts.clone_from(files);
     }
-    let runner = SshRunner::new(config).map_err(|error| error.to_string())?;
-    Ok(Nodes { host_keys: Some(host_keys), ..over(wrap(Arc::new(runner)), options) })
+    config
 }
 
 fn options(commands: &CommandConfig) -> NodeOptions {
