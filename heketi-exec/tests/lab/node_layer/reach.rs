@@ -16,8 +16,8 @@ fn hosts_are_reached_as_root_or_with_sudo() {
         block_on(async {
             let mut config = SshConfig::new(&settings()["HEKETI_LAB_KEY"]);
             config.user = "root".into();
-            let runner = SshRunner::new(config).expect("the lab's key is good");
-            Nodes(NodeExecutor::new(Arc::new(runner), NodeOptions::default())).ok(1, Action::CheckGlusterd).await;
+            let as_root = SshRunner::new(config).expect("the lab's key is good");
+            Nodes(NodeExecutor::new(Arc::new(as_root), NodeOptions::default())).ok(1, Action::CheckGlusterd).await;
 
             // Nobody has the address of n9; the next host is asked.
             let step = |hosts: &[usize]| {
