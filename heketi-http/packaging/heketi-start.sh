@@ -78,8 +78,8 @@ archive() {
     # Two of one second are two.
     name="$HEKETI_DB_ARCHIVE_PATH/heketi.db.$(date -u +%Y%m%d%H%M%S).$(echo "$sum" | cut -c1-8).gz"
     gzip -c "$DB" >"$name.new" && mv "$name.new" "$name" && echo "$sum" >"$name.sha256" || say "WARNING: no copy in $name"
-    # The names sort by age.
-    ls -1r "$HEKETI_DB_ARCHIVE_PATH" | grep '\.gz$' | tail -n +"$((HEKETI_DB_ARCHIVE_COUNT + 1))" | while read -r old; do
+    # By their times: names of one second do not tell which is older.
+    ls -1t "$HEKETI_DB_ARCHIVE_PATH" | grep '\.gz$' | tail -n +"$((HEKETI_DB_ARCHIVE_COUNT + 1))" | while read -r old; do
         rm -f "$HEKETI_DB_ARCHIVE_PATH/$old" "$HEKETI_DB_ARCHIVE_PATH/$old.sha256"
     done
 }

@@ -171,9 +171,9 @@ fn too_few(wanted: &Wanted<'_>, devices: &[PlacementDevice]) -> String {
     let nodes = open().map(|device| device.node).collect::<BTreeSet<_>>().len();
     let zones = open().map(|device| device.zone).collect::<BTreeSet<_>>().len();
     if nodes < bricks {
-        format!(": the bricks of a set go to {bricks} nodes, {nodes} have a device that takes one")
+        format!(": the bricks of a set go to {bricks} nodes; nodes with a device that takes one: {nodes}")
     } else if wanted.zones == ZoneChecking::Strict && zones < bricks {
-        format!(": the bricks of a set go to {bricks} zones, {zones} have a device that takes one")
+        format!(": the bricks of a set go to {bricks} zones; zones with a device that takes one: {zones}")
     } else {
         String::new()
     }

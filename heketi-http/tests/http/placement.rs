@@ -57,7 +57,8 @@ async fn each_device_tells_why_it_gets_no_brick() {
     assert_eq!((&told["fits"], &told["error"]), (&json!(false), &json!("No space")));
     assert!(told.get("cluster").is_none() && told.get("sets").is_none(), "{told}");
     let cluster = &told["clusters"][0];
-    assert_eq!((&cluster["fits"], &cluster["reason"]), (&json!(false), &json!("No space")));
+    let reason = "No space: the bricks of a set go to 3 nodes; nodes with a device that takes one: 1";
+    assert_eq!((&cluster["fits"], &cluster["reason"]), (&json!(false), &json!(reason)));
     assert!(cluster.get("largest_size").is_none(), "{cluster}");
     let refusal = |node: usize| {
         let devices = cluster["devices"].as_array().unwrap();

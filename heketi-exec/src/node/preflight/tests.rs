@@ -197,7 +197,7 @@ async fn a_real_shell_answers_the_survey() {
         NodeOptions { fstab: directory.path().join("link").to_str().unwrap().into(), ..NodeOptions::default() };
     let line = survey::line(&options);
     assert!(!survey::SCRIPT.contains(['\'', '\n']));
-    let result = LocalRunner::default().run("here", &Batch::one(line)).await.unwrap();
+    let result = LocalRunner::default().run("localhost", &Batch::one(line)).await.unwrap();
     let text = &result.lines[0].stdout;
     let found = survey::read(text);
     assert!(found.complete, "{text} {}", result.lines[0].stderr);
