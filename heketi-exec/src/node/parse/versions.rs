@@ -44,7 +44,7 @@ fn every_gluster_tells_the_same() {
         assert!(volume.options.contains(&("user.heketi.id".into(), "9c1d".into())), "{version}");
         let details = done(version, gluster_xml::volume_details(info));
         assert_eq!(details[0].option_count as usize, details[0].options.list.len(), "{version}");
-        let arbiters: Vec<i64> = details[0].bricks.list.iter().map(|brick| brick.is_arbiter as i64).collect();
+        let arbiters: Vec<i64> = details[0].bricks.list.iter().map(|brick| brick.is_arbiter).collect();
         assert_eq!((details[0].brick_count as usize, arbiters), (3, vec![0, 0, 1]), "{version}");
 
         let peers = done(version, gluster_xml::pool_list(pool));
