@@ -11,7 +11,7 @@ use heketi_benches::{is_smoke_run, readable};
 use heketi_core::api::CheckedVolumeCreate;
 use heketi_core::id::QueueId;
 use heketi_core::inventory::JobResult;
-use heketi_core::model::{BrickFormat, Durability, HostNames, Snapshot, Tags};
+use heketi_core::model::{BrickFormat, Durability, HostNames, Tags};
 use heketi_core::operation::{Action, BrickSpec, DeviceAddRequest, Host, NodeAddRequest, Step};
 use heketi_core::units::{Gib, Kib};
 use heketi_exec::engine::{Engine, EngineConfig};
@@ -118,16 +118,7 @@ async fn create_volumes(far: &Far, runner: Arc<dyn CommandRunner>, volumes: usiz
     let start = Instant::now();
     let mut jobs = Vec::new();
     for _ in 0..volumes {
-        let request = CheckedVolumeCreate {
-            size: Gib(10),
-            name: None,
-            clusters: Vec::new(),
-            durability: Durability::Replicate { replica: 3 },
-            gid: 0,
-            options: Vec::new(),
-            block: false,
-            snapshot: Snapshot::default(),
-        };
+        let request = CheckedVolumeCreate::new(Gib(10), Durability::Replicate { replica: 3 });
         jobs.push(engine.volume_create(request).await.expect("planned"));
     }
     for job in jobs {

@@ -2,22 +2,13 @@
 
 use heketi_benches::{CpuWatch, Scene, Shape, is_smoke_run};
 use heketi_core::api::CheckedVolumeCreate;
-use heketi_core::model::{Durability, Snapshot};
+use heketi_core::model::Durability;
 use heketi_core::placement::Policy;
 use heketi_core::simulation::Simulation;
 use heketi_core::units::Gib;
 
 fn request(gib: u64, durability: Durability) -> CheckedVolumeCreate {
-    CheckedVolumeCreate {
-        size: Gib(gib),
-        name: None,
-        clusters: Vec::new(),
-        durability,
-        gid: 0,
-        options: Vec::new(),
-        block: false,
-        snapshot: Snapshot::default(),
-    }
+    CheckedVolumeCreate::new(Gib(gib), durability)
 }
 
 /// CPU time alone: other work on the machine does not count.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use heketi_core::api::CheckedVolumeCreate;
 use heketi_core::id::{NodeId, QueueId, VolumeId};
 use heketi_core::inventory::JobResult;
-use heketi_core::model::{Durability, HostNames, Snapshot, Tags};
+use heketi_core::model::{Durability, HostNames, Tags};
 use heketi_core::operation::{DeviceAddRequest, NodeAddRequest};
 use heketi_core::units::Gib;
 use heketi_exec::engine::{Engine, EngineConfig};
@@ -38,16 +38,7 @@ async fn all<T>(engine: &Engine, jobs: Vec<QueueId>, mut take: impl FnMut(JobRes
 }
 
 fn volume(gib: u64) -> CheckedVolumeCreate {
-    CheckedVolumeCreate {
-        size: Gib(gib),
-        name: None,
-        clusters: Vec::new(),
-        durability: Durability::Replicate { replica: 3 },
-        gid: 0,
-        options: Vec::new(),
-        block: false,
-        snapshot: Snapshot::default(),
-    }
+    CheckedVolumeCreate::new(Gib(gib), Durability::Replicate { replica: 3 })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,6 +6,7 @@ use super::{Failure, nodes, offline, tell};
 
 pub(super) async fn run(config: Option<PathBuf>, host: &str, json: bool) -> Result<(), Failure> {
     let file = config.ok_or_else(|| Failure::plain("Configuration file is required"))?;
+    // No log is begun: the report says what a failed command means.
     let gluster = offline::configured(&file)?.glusterfs;
     let check = nodes::connect_to_look(&gluster).await?.check(host).await;
     if json {

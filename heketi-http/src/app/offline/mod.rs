@@ -19,6 +19,7 @@ use crate::logging;
 pub(super) async fn run(command: OfflineCommand) -> Result<(), Failure> {
     let file = command.config.ok_or_else(|| Failure::plain("Configuration file is required"))?;
     let config = configured(&file)?;
+    logging::start(config.glusterfs.loglevel, config.log_format);
     match command.task {
         OfflineTask::CleanUp => clean_up(&config).await,
         OfflineTask::Examine => examine::run(&config).await,
@@ -26,13 +27,13 @@ pub(super) async fn run(command: OfflineCommand) -> Result<(), Failure> {
     }
 }
 
+/// What a configuration file says, with warnings about the rest of it.
 pub(super) fn configured(file: &Path) -> Result<Config, Failure> {
     let loaded = Loaded::from_file(file, &Environment::process());
     let Loaded { config, mut warnings } = loaded.map_err(|error| Failure::from(error.to_string()))?;
     warnings.extend(config_check::without_effect(&config));
     warnings.iter().for_each(|warning| eprintln!("WARNING: {warning}"));
     nodes::refuse_unsupported(&config.glusterfs)?;
-    logging::start(config.glusterfs.loglevel, config.log_format);
     Ok(config)
 }
 
