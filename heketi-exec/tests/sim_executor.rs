@@ -40,7 +40,6 @@ impl Lab {
         let options = NodeOptions {
             poll_interval: Duration::from_millis(1),
             snapshot_limit: 14,
-            debug_umount_failures: true,
             ..NodeOptions::default()
         };
         let executor = NodeExecutor::new(Arc::new(sim.runner()), options);

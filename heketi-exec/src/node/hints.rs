@@ -82,8 +82,7 @@ const HINTS: &[(&[&str], &str)] = &[
     ),
     (
         &["target is busy"],
-        "something on the node uses the mount: `fuser -vm DIRECTORY` shows what, and debug_umount_failures in heketi's \
-         configuration puts it into this text",
+        "something on the node uses the mount: end what is named here; `fuser -vm DIRECTORY` on the node shows all of it",
     ),
     // gluster.
     (

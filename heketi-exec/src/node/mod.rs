@@ -27,7 +27,7 @@ use crate::executor::Executor;
 use crate::runner::CommandRunner;
 pub use check::ArgumentError;
 pub use options::NodeOptions;
-pub use preflight::{Finding, Grade, NodeCheck, check_node};
+pub use preflight::{Finding, Grade, NodeCheck, check_node, needed_programs};
 use session::Session;
 
 /// Carries out steps by running command lines on nodes.

@@ -27,7 +27,7 @@ pub struct NodeOptions {
     /// Command put before LVM and udev commands, for example `nsenter --target 1 --mount`; it is read by the
     /// node's shell as it stands.
     pub lvm_wrapper: String,
-    /// Look for the processes that hold a brick that cannot be unmounted.
+    /// Name the processes that hold a brick that cannot be unmounted; heketi v10 did so only where it was told to.
     pub debug_umount_failures: bool,
     /// Spread existing data after an expansion. The engine decides by it; nothing here does.
     pub rebalance_on_expansion: bool,
@@ -56,7 +56,7 @@ impl Default for NodeOptions {
             xfs_su: 0,
             xfs_sw: 0,
             lvm_wrapper: String::new(),
-            debug_umount_failures: false,
+            debug_umount_failures: true,
             rebalance_on_expansion: true,
             snapshot_limit: 0,
             pool_metadata_spare: false,

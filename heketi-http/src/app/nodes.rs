@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use heketi_exec::engine::{Engine, EngineHostKeys};
 use heketi_exec::executor::Executor;
-use heketi_exec::node::{NodeCheck, NodeExecutor, NodeOptions, check_node};
+use heketi_exec::node::{NodeCheck, NodeExecutor, NodeOptions, check_node, needed_programs};
 use heketi_exec::runner::inject::{InjectConfig, InjectRunner};
 use heketi_exec::runner::ssh::HostKeyPolicy;
 use heketi_exec::runner::{CommandRunner, LocalRunner, SshConfig, SshRunner};
@@ -122,20 +122,10 @@ async fn kubernetes(kube: &crate::config::KubeConfig, options: NodeOptions) -> R
     Ok(over(Arc::new(runner), options))
 }
 
-/// What commands on nodes begin with, beside LVM and udev. gluster-block is needed only for block volumes.
-const PROGRAMS: [&str; 17] = [
-    "awk", "cat", "chmod", "chown", "find", "gluster", "grep", "lsblk", "mkdir", "mkfs.xfs", "mount", "mv", "pgrep",
-    "rmdir", "sed", "umount", "wipefs",
-];
-
 async fn local(commands: &CommandConfig, options: NodeOptions) -> Result<Nodes, String> {
     let runner = LocalRunner::new(commands.sudo);
-    // Behind a wrapper they are somewhere else.
-    let far = match commands.lvm_wrapper.split_whitespace().next() {
-        Some(wrapper) => vec![wrapper],
-        None => vec!["/usr/sbin/lvm", "/usr/bin/udevadm", "thin_check"],
-    };
-    let programs: Vec<&str> = PROGRAMS.into_iter().chain(far).collect();
+    let mut programs = needed_programs(&options);
+    programs.extend(commands.lvm_wrapper.split_whitespace().next());
     runner
         .check(&programs)
         .await

@@ -55,7 +55,7 @@ fn keys() -> Vec<(&'static str, Value, Option<Value>)> {
         ("lv_chunksize", json!("1M")),
         ("xfs_sw", json!(8)),
         ("xfs_su", json!(64)),
-        ("debug_umount_failures", json!(true)),
+        ("debug_umount_failures", json!(false)),
         ("block_prealloc", json!("falloc")),
         ("lvm_wrapper", json!("nsenter")),
     ];
@@ -201,7 +201,7 @@ fn every_variable_counts_more_than_the_file() {
         ("HEKETI_MOUNT_OPTS", "ro", "glusterfs.kubeexec.mountopts", json!("ro")),
         ("HEKETI_SNAPSHOT_LIMIT", "6", "glusterfs.sshexec.snapshot_limit", json!(6)),
         ("HEKETI_GLUSTER_CLI_TIMEOUT", "601", "glusterfs.sshexec.gluster_cli_timeout", json!(601)),
-        ("HEKETI_DEBUG_UMOUNT_FAILURES", "1", "glusterfs.sshexec.debug_umount_failures", json!(true)),
+        ("HEKETI_DEBUG_UMOUNT_FAILURES", "0", "glusterfs.sshexec.debug_umount_failures", json!(false)),
         ("HEKETI_LVM_WRAPPER", "w", "glusterfs.kubeexec.lvm_wrapper", json!("w")),
         ("HEKETI_SSH_KEYFILE", "/k", "glusterfs.sshexec.keyfile", json!("/k")),
         ("HEKETI_SSH_USER", "u", "glusterfs.sshexec.user", json!("u")),

@@ -309,7 +309,7 @@ pub struct CommandConfig {
     pub xfs_sw: u64,
     /// XFS stripe unit; 0 is unset.
     pub xfs_su: u64,
-    /// Log open files when a brick cannot be unmounted.
+    /// Name the processes that hold a brick that cannot be unmounted; on unless it is turned off, unlike in v10.
     pub debug_umount_failures: bool,
     /// How gluster-block allocates.
     pub block_prealloc: String,
@@ -333,7 +333,7 @@ impl Default for CommandConfig {
             lv_chunksize: "256K".to_owned(),
             xfs_sw: 0,
             xfs_su: 0,
-            debug_umount_failures: false,
+            debug_umount_failures: true,
             block_prealloc: "full".to_owned(),
             lvm_wrapper: String::new(),
         }

@@ -1,5 +1,12 @@
 //! `heketi check-node` on simulated nodes, in this process's mock and over SSH.
 
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use heketi_exec::sim::{SimCluster, SimDisk, SshServer, SshServerOptions};
+use russh::keys::key::safe_rng;
+use russh::keys::ssh_key::LineEnding;
+use russh::keys::{Algorithm, PrivateKey};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -40,4 +47,66 @@ fn a_node_that_heketi_cannot_use_ends_with_status_1() {
     let none = run(&["check-node", "n1"]);
     assert_eq!(none.status.code(), Some(1));
     assert!(text(&none.stderr).contains("Configuration file is required"), "{}", text(&none.stderr));
+}
+
+/// A simulated node that shows this host key, on a free port.
+fn node(host_key: &PrivateKey) -> (tokio::runtime::Runtime, SshServer) {
+    let sim = SimCluster::new();
+    sim.add_node("127.0.0.1", "192.0.2.1", [SimDisk::gib("/dev/sdb", 10)]);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut options = SshServerOptions::default();
+    options.host_key = Some(host_key.clone());
+    let nodes = vec![("127.0.0.1".to_owned(), SocketAddr::from(([127, 0, 0, 1], 0)))];
+    let server = runtime.block_on(SshServer::start(&sim, nodes, options)).unwrap();
+    (runtime, server)
+}
+
+fn ssh_config(directory: &Path, port: u16) -> PathBuf {
+    let file = mock_config(directory);
+    let key = directory.join("id");
+    new_key().write_openssh_file(&key, LineEnding::LF).unwrap();
+    let ssh = json!({ "keyfile": key, "user": "storage", "port": port.to_string(), "sudo": true });
+    configure(&file, &[("/glusterfs/executor", "ssh".into()), ("/glusterfs/sshexec", ssh)]);
+    file
+}
+
+fn new_key() -> PrivateKey {
+    PrivateKey::random(&mut safe_rng(), Algorithm::Ed25519).unwrap()
+}
+
+#[test]
+fn over_ssh_a_host_key_is_taken_or_compared_and_never_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    let host_key = new_key();
+    let (_runtime, server) = node(&host_key);
+    let port = server.nodes()[0].1.port();
+    let file = ssh_config(directory, port);
+    let check = || run(&["check-node", "127.0.0.1", "--config", file.to_str().unwrap()]);
+
+    let good = check();
+    assert_eq!(good.status.code(), Some(0), "{good:?}");
+    assert!(text(&good.stdout).starts_with("127.0.0.1\n  good     reach      the node answers"), "{good:?}");
+    assert!(!directory.join("heketi.db").exists(), "a look makes no database");
+
+    let known_hosts = directory.join("known_hosts");
+    let known = |key: &PrivateKey| {
+        let line = format!("[127.0.0.1]:{port} {}\n", key.public_key().to_openssh().unwrap());
+        std::fs::write(&known_hosts, line).unwrap();
+    };
+    configure(&file, &[("/glusterfs/sshexec/known_hosts", json!(known_hosts))]);
+    known(&host_key);
+    assert_eq!(check().status.code(), Some(0));
+
+    known(&new_key());
+    let bad = check();
+    assert_eq!(bad.status.code(), Some(1), "{bad:?}");
+    let out = text(&bad.stdout);
+    assert!(out.contains("  PROBLEM  reach") && out.contains("host key"), "{out}");
+
+    // A node that is installed anew shows another key: a look does not remember the one before.
+    configure(&file, &[("/glusterfs/sshexec/known_hosts", json!(""))]);
+    let (_runtime, other) = node(&new_key());
+    configure(&file, &[("/glusterfs/sshexec/port", other.nodes()[0].1.port().to_string().into())]);
+    assert_eq!(check().status.code(), Some(0));
 }

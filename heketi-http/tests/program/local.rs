@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::*;
 
 /// Programs that the machine of a test may lack.
-const STAND_INS: [&str; 13] = [
+const STAND_INS: [&str; 15] = [
     "gluster",
     "lsblk",
     "mkfs.xfs",
@@ -18,10 +18,12 @@ const STAND_INS: [&str; 13] = [
     "lvm-of-test",
     "awk",
     "find",
+    "flock",
     "grep",
     "mount",
     "pgrep",
     "sed",
+    "systemctl",
     "umount",
     "sudo",
 ];

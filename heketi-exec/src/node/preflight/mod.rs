@@ -92,6 +92,12 @@ impl fmt::Display for NodeCheck {
     }
 }
 
+/// The programs that every node needs, as heketi calls them: LVM and udev by their full paths, unless a wrapper
+/// leads to them.
+pub fn needed_programs(options: &NodeOptions) -> Vec<&'static str> {
+    survey::programs(options).collect()
+}
+
 /// Looks at the node `host` through `runner`, as a heketi with these options would use it. Changes nothing there.
 pub async fn check_node(runner: &dyn CommandRunner, options: &NodeOptions, host: &str) -> NodeCheck {
     let mut check = NodeCheck { host: host.to_owned(), findings: Vec::new() };

@@ -38,12 +38,15 @@ pub const NEEDED: &[(&str, &str)] = &[
     ("mount", "mount or util-linux"),
     ("umount", "mount or util-linux"),
     ("mkfs.xfs", "xfsprogs"),
-    ("thin_check", "thin-provisioning-tools, on Red Hat device-mapper-persistent-data"),
     ("gluster", "glusterfs-server"),
 ];
 
-/// LVM and udev by their full paths; not looked for where a wrapper leads out of a container.
-pub const OUTSIDE: &[(&str, &str)] = &[("/usr/sbin/lvm", "lvm2"), ("/usr/bin/udevadm", "udev")];
+/// LVM, what it runs, and udev; not looked for where a wrapper leads out of a container.
+pub const OUTSIDE: &[(&str, &str)] = &[
+    ("/usr/sbin/lvm", "lvm2"),
+    ("thin_check", "thin-provisioning-tools, on Red Hat device-mapper-persistent-data"),
+    ("/usr/bin/udevadm", "udev"),
+];
 
 /// Programs some nodes do without.
 pub const OPTIONAL: &[&str] = &["gluster-block", "lsof"];
@@ -68,11 +71,16 @@ pub const SCRIPT: &str = concat!(
     r#"say survey is complete"#,
 );
 
+/// The programs that heketi runs on every node, by what it calls them.
+pub fn programs(options: &NodeOptions) -> impl Iterator<Item = &'static str> {
+    let outside = if options.lvm_wrapper.trim().is_empty() { OUTSIDE } else { &[] };
+    outside.iter().chain(NEEDED).map(|(program, _)| *program)
+}
+
 /// The line that looks.
 pub fn line(options: &NodeOptions) -> CommandLine {
     let mut text = format!("bash -c {} {NAME} {}", quote::single(SCRIPT), quote::word(&options.fstab));
-    let outside = OUTSIDE.iter().filter(|_| options.lvm_wrapper.trim().is_empty()).map(|(program, _)| program);
-    for program in outside.chain(NEEDED.iter().map(|(program, _)| program)).chain(OPTIONAL) {
+    for program in programs(options).chain(OPTIONAL.iter().copied()) {
         text.push(' ');
         text.push_str(program);
     }

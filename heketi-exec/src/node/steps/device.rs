@@ -110,6 +110,12 @@ pub(super) async fn set_up(session: &mut Session<'_>, device: &str, volume_group
     let options = session.options;
     let mut batch = Vec::new();
     if wipe {
+        let found = contents(session, device).await?;
+        // An earlier try came that far.
+        if found.volume_group.as_deref() == Some(volume_group) {
+            return read(session, device, volume_group).await;
+        }
+        refuse_wipe(session, device, found)?;
         batch.push(lines::wipe(device));
     }
     batch.push(lines::create_physical_volume(options, device));
@@ -129,6 +135,18 @@ pub(super) async fn set_up(session: &mut Session<'_>, device: &str, volume_group
         }
         Err(failure) => Err(failure),
     }
+}
+
+/// Refuses to wipe a disk that somebody uses, whatever was on it when the wipe was decided: wipefs itself refuses
+/// what is mounted or active, and takes the label of a volume group whose volumes are not active.
+fn refuse_wipe(session: &Session<'_>, device: &str, found: DeviceContents) -> Result<(), StepFailure> {
+    let pv_uuid = found.pv_uuid.filter(|_| found.volume_group.is_some());
+    let there = what_is_there(&DeviceContents { pv_uuid, signature: None, ..found });
+    if there.is_empty() {
+        return Ok(());
+    }
+    let text = format!("Initializing device {device} failed ({HOLDS_DATA}): it is not wiped; found on it: {there}");
+    Err(session.failure(FailureKind::DeviceNotAvailable, Certainty::Failed, text))
 }
 
 /// Why was the disk refused? What is on it tells better than LVM's words.

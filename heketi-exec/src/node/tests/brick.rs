@@ -18,10 +18,6 @@ fn destroy() -> Action {
 
 /// A node with the whole brick on it, unless `changes` say otherwise.
 fn bench(changes: &[(&'static str, &[Answer])]) -> Bench {
-    with(NodeOptions::default(), changes)
-}
-
-fn with(options: NodeOptions, changes: &[(&'static str, &[Answer])]) -> Bench {
     let usual: [(&'static str, &[Answer]); 5] = [
         (": umount", &[Prints("")]),
         (": mount", &[Prints(MOUNTED)]),
@@ -29,7 +25,7 @@ fn with(options: NodeOptions, changes: &[(&'static str, &[Answer])]) -> Bench {
         ("--separator :", &[Prints(VOLUMES)]),
         ("thin_count", &[Prints("     0\n")]),
     ];
-    Bench::with(options, &[changes, &usual].concat())
+    Bench::new(&[changes, &usual].concat())
 }
 
 #[tokio::test]
@@ -137,8 +133,7 @@ async fn a_busy_mount_is_tried_again_and_then_named_with_its_holders() {
     assert_eq!(patient.run(destroy()).await, Ok(Observation::BrickDestroyed { pool_removed: true }));
     assert_eq!(patient.ran().matches("umount").count(), 3);
 
-    let options = NodeOptions { debug_umount_failures: true, ..NodeOptions::default() };
-    let stuck = with(options, &[(": umount", &[BUSY]), ("lsof", &[Prints("COMMAND PID USER\nsleep 1202 root cwd")])]);
+    let stuck = bench(&[(": umount", &[BUSY]), ("lsof", &[Prints("COMMAND PID USER\nsleep 1202 root cwd")])]);
     let failure = stuck.run(destroy()).await.unwrap_err();
     assert_eq!(failure.certainty, Certainty::Failed);
     assert!(failure.text.starts_with("umount: /x: target is busy."), "{}", failure.text);

@@ -103,10 +103,9 @@ async fn a_missing_disk_is_an_answer_a_missing_tool_is_not() {
 async fn sets_a_disk_up_in_one_batch() {
     let bench =
         Bench::new(&[("vgdisplay", &[Prints(SIZE)]), ("pvs", &[Prints(PV_OURS)]), ("udevadm", &[Prints(LINKS)])]);
-    assert_eq!(bench.run(set_up(true)).await, Ok(report("/dev/sdc")));
+    assert_eq!(bench.run(set_up(false)).await, Ok(report("/dev/sdc")));
     let expected = text(
-        "wipefs --all /dev/sdc
-         /usr/sbin/lvm pvcreate -qq --metadatasize=128M --dataalignment=256K '/dev/sdc'
+        "/usr/sbin/lvm pvcreate -qq --metadatasize=128M --dataalignment=256K '/dev/sdc'
          /usr/sbin/lvm vgcreate -qq --physicalextentsize=4M --autobackup=n $VG /dev/sdc
          /usr/sbin/lvm vgdisplay -c $VG
          /usr/sbin/lvm pvs -o pv_name,pv_uuid,vg_name --reportformat=json /dev/sdc
@@ -117,7 +116,35 @@ async fn sets_a_disk_up_in_one_batch() {
         Bench::new(&[("vgdisplay", &[Prints(SIZE)]), ("pvs", &[Prints(PV_OURS)]), ("udevadm", &[Fails(1, "no udev")])]);
     let Ok(Observation::Device(device)) = bench.run(set_up(false)).await else { panic!() };
     assert_eq!(device.paths, ["/dev/sdc"]);
-    assert!(!bench.ran().contains("wipefs"));
+}
+
+/// Between the look on which the wipe was decided and the wipe the disk can have got another owner, or its name
+/// another disk.
+#[tokio::test]
+async fn a_disk_is_looked_at_again_before_it_is_wiped() {
+    const MOUNTED: &str = r#"{"blockdevices": [{"name": "sdc", "type": "disk", "size": 1024, "ro": false, "mountpoint": "/data"}]}"#;
+    const PARTITIONED: &str = r#"{"blockdevices": [{"name": "sdc", "type": "disk", "size": 1024, "ro": false,
+        "children": [{"name": "sdc1", "type": "part"}]}]}"#;
+    const FREE: Answer = Prints(r#"{"report":[{"pv":[]}]}"#);
+    for (disk, pvs, found) in [
+        (DISK, Prints(PV_OTHER), "physical volume Aa1 of volume group vg_other"),
+        (MOUNTED, FREE, "mounted at /data"),
+        (PARTITIONED, FREE, "block devices sdc1"),
+    ] {
+        let bench = Bench::new(&[("lsblk", &[Prints(disk)]), ("pvs", &[pvs])]);
+        let failure = bench.run(set_up(true)).await.unwrap_err();
+        assert_eq!((failure.kind, failure.certainty), (FailureKind::DeviceNotAvailable, Certainty::Failed));
+        assert!(failure.text.contains(&format!("it is not wiped; found on it: {found}")), "{}", failure.text);
+        assert!(!bench.ran().contains("wipefs --all") && !bench.ran().contains("pvcreate"), "{}", bench.ran());
+    }
+    let usual = [("vgdisplay", &[Prints(SIZE)][..]), ("udevadm", &[Prints(LINKS)]), ("lsblk", &[Prints(DISK)])];
+    let bench = Bench::new(&[&usual[..], &[("pvs", &[Prints(PV_BARE), Prints(PV_OURS)])]].concat());
+    assert_eq!(bench.run(set_up(true)).await, Ok(report("/dev/sdc")));
+    assert!(bench.ran().contains("\nwipefs --all /dev/sdc\n/usr/sbin/lvm pvcreate"), "{}", bench.ran());
+    // What an earlier try made is not wiped.
+    let bench = Bench::new(&[&usual[..], &[("pvs", &[Prints(PV_OURS)])]].concat());
+    assert_eq!(bench.run(set_up(true)).await, Ok(report("/dev/sdc")));
+    assert!(!bench.ran().contains("wipefs --all"), "{}", bench.ran());
 }
 
 #[tokio::test]

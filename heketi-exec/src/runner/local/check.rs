@@ -52,7 +52,7 @@ impl LocalRunner {
             directories.extend(ROOTS_PATH.map(PathBuf::from));
         }
         let own = ["timeout"].into_iter().chain(self.sudo.then_some("sudo"));
-        let wanted = own.chain(programs.iter().copied());
+        let wanted = own.chain(programs.iter().copied().filter(|program| *program != "timeout"));
         let missing: Vec<String> =
             wanted.filter(|program| !is_there(program, &directories)).map(str::to_owned).collect();
         if !missing.is_empty() {

@@ -38,15 +38,18 @@ fn block_on(future: impl Future<Output = ()>) {
 /// A runner as the server makes it.
 fn runner() -> Arc<SshRunner> {
     let settings = lab::settings();
-    let mut config = SshConfig::new(&settings["HEKETI_LAB_KEY"]);
-    config.user = settings["HEKETI_LAB_USER"].clone();
+    ssh_runner(&settings["HEKETI_LAB_KEY"], &settings["HEKETI_LAB_USER"])
+}
+
+fn ssh_runner(key: &str, user: &str) -> Arc<SshRunner> {
+    let mut config = SshConfig::new(key);
+    config.user = user.into();
     config.sudo = true;
     Arc::new(SshRunner::new(config).expect("the lab's key is good"))
 }
 
 fn executor() -> Nodes {
-    let options = NodeOptions { debug_umount_failures: true, ..NodeOptions::default() };
-    Nodes(NodeExecutor::new(runner(), options))
+    Nodes(NodeExecutor::new(runner(), NodeOptions::default()))
 }
 
 /// The nodes of the lab behind an executor.
