@@ -1,6 +1,7 @@
 #!/bin/bash
 # Checks the Python module in a virtual environment of its own: installs it as users do, then types, stubs, tests
-# and recipes. `--stubs` writes the stub of the native half anew.
+# and recipes. `--stubs` writes the stub of the native half anew. HEKETI_BUILT is a directory that has the programs
+# the tests use; without it they are built.
 set -euo pipefail
 cd "$(dirname "$0")"
 target=${CARGO_TARGET_DIR:-$PWD/../target}
@@ -10,8 +11,11 @@ stub=python/heketi/_heketi.pyi
 [ -x "$environment/bin/pip" ] || python3 -m venv "$environment"
 export PATH=$environment/bin:$PATH VIRTUAL_ENV=$environment
 
-cargo build --locked --quiet -p heketi-http --bin heketi
-cargo build --locked --quiet -p heketi-exec --features node-sim --bin heketi-node-sim
+if [ -z "${HEKETI_BUILT:-}" ]; then
+    cargo build --locked --quiet -p heketi-http --bin heketi
+    cargo build --locked --quiet -p heketi-exec --features node-sim --bin heketi-node-sim
+fi
+programs=${HEKETI_BUILT:-$target/debug}
 rm -f python/heketi/_heketi*.so
 MATURIN_PEP517_ARGS="--profile dev" pip install --quiet ".[test]"
 
@@ -23,7 +27,7 @@ diff -u "$stub" "$made" || { echo "$stub is not what the code says: heketi-py/te
 python make_aio.py --check
 
 # The installed module is tested, not the sources beside it.
-export HEKETI_SERVER=$target/debug/heketi HEKETI_NODE_SIM=$target/debug/heketi-node-sim
+export HEKETI_SERVER=$programs/heketi HEKETI_NODE_SIM=$programs/heketi-node-sim
 timeout 300 mypy --strict -p heketi
 timeout 300 mypy --strict docs/recipes/*.py docs/rate.py pytests tests/smoke.py
 timeout 300 stubtest heketi --allowlist stubtest-allowed

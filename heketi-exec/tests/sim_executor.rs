@@ -37,11 +37,8 @@ impl Lab {
                 Host { node: NodeId::from_bytes(ids.next_bytes()), manage, storage }
             })
             .collect();
-        let options = NodeOptions {
-            poll_interval: Duration::from_millis(1),
-            snapshot_limit: 14,
-            ..NodeOptions::default()
-        };
+        let options =
+            NodeOptions { poll_interval: Duration::from_millis(1), snapshot_limit: 14, ..NodeOptions::default() };
         let executor = NodeExecutor::new(Arc::new(sim.runner()), options);
         Self { sim, executor, hosts }
     }

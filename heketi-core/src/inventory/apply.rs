@@ -123,22 +123,22 @@ impl Inventory {
             self.index.node_devices.remove(&(old.node, old.id));
         }
         self.index.node_devices.insert((device.node, device.id));
-        let id = device.id;
-        self.devices.insert(id, Arc::new(device));
-        if self.bricks_of_device(id).next().is_none() {
-            self.index.out_of_order.insert(id);
+        let device = Arc::new(device);
+        self.devices.insert(device.id, device.clone());
+        if self.bricks_of_device(device.id).next().is_none() {
+            self.index.out_of_order.insert(device.id);
             return Ok(());
         }
         // The bricks it holds must fit in it still, or the records could not be loaded again.
-        let charged = self.charged(id);
-        self.set_charged(id, charged)
+        self.set_charged(&device, self.charged(device.id))
     }
 
     fn put_volume(&mut self, volume: Volume) -> Applied {
         if !self.clusters.contains_key(&volume.cluster) {
             return refuse(format!("volume {} names unknown cluster {}", volume.id, volume.cluster));
         }
-        if let Some(old) = self.volumes.get(&volume.id).cloned() {
+        let volume = Arc::new(volume);
+        if let Some(old) = self.volumes.insert(volume.id, volume.clone()) {
             self.unlink_volume(&old);
         }
         let name = (volume.cluster, volume.name.clone());
@@ -147,7 +147,6 @@ impl Inventory {
         }
         self.index.cluster_volumes.insert((volume.cluster, volume.id));
         self.index.count_volume(volume.cluster, true);
-        self.volumes.insert(volume.id, Arc::new(volume));
         Ok(())
     }
 
@@ -158,13 +157,14 @@ impl Inventory {
     }
 
     fn put_brick(&mut self, brick: Brick) -> Applied {
-        if self.devices.get(&brick.device).is_none_or(|device| device.node != brick.node) {
+        let Some(device) = self.devices.get(&brick.device).filter(|device| device.node == brick.node).cloned() else {
             return refuse(format!("brick {} names no device {} of node {}", brick.id, brick.device, brick.node));
-        }
+        };
         if !brick.retired && !self.volumes.contains_key(&brick.volume) {
             return refuse(format!("brick {} names unknown volume {}", brick.id, brick.volume));
         }
-        if let Some(old) = self.bricks.get(&brick.id).cloned() {
+        let brick = Arc::new(brick);
+        if let Some(old) = self.bricks.insert(brick.id, brick.clone()) {
             self.unlink_brick(&old);
         }
         self.index.device_bricks.insert((brick.device, brick.id));
@@ -173,20 +173,20 @@ impl Inventory {
         } else {
             self.index.volume_bricks.insert((brick.volume, brick.id));
         }
+        match self.index.pool_bricks.insert((brick.pool_key(), brick.device), 1) {
+            Some(others) => self.join_pool(&brick, others),
+            None => self.set_charged(&device, self.charged(device.id) + brick.charge()),
+        }
+    }
+
+    /// A brick comes to `others` that live in its thin pool, which is charged for already.
+    fn join_pool(&mut self, brick: &Brick, others: u32) -> Applied {
         let sizes = (brick.pool_size, brick.metadata_size);
-        let others = self.bricks_in_pool_of(&brick);
-        let mate = if others > 0 { self.pool_mate(&brick) } else { None };
-        if let Some(other) = mate.filter(|it| (it.pool_size, it.metadata_size) != sizes) {
+        if let Some(other) = self.pool_mate(brick).filter(|it| (it.pool_size, it.metadata_size) != sizes) {
             return refuse(format!("bricks {} and {} share a thin pool and differ in its size", brick.id, other.id));
         }
         self.index.pool_bricks.insert((brick.pool_key(), brick.device), others + 1);
-        let (device, charge) = (brick.device, brick.charge());
-        self.bricks.insert(brick.id, Arc::new(brick));
-        if others > 0 {
-            return Ok(());
-        }
-        let charged = self.charged(device) + charge;
-        self.set_charged(device, charged)
+        Ok(())
     }
 
     /// Another brick in the thin pool of `brick`.
@@ -206,9 +206,10 @@ impl Inventory {
             return;
         }
         self.index.pool_bricks.remove(&pool);
-        let charged = self.charged(brick.device).saturating_sub(brick.charge());
-        // Giving space back cannot overcharge a device.
-        let _ = self.set_charged(brick.device, charged);
+        if let Some(device) = self.devices.get(&brick.device).cloned() {
+            // Giving space back cannot overcharge a device.
+            let _ = self.set_charged(&device, self.charged(device.id).saturating_sub(brick.charge()));
+        }
     }
 
     fn put_block_volume(&mut self, block_volume: BlockVolume) -> Applied {
@@ -236,19 +237,18 @@ impl Inventory {
         self.index.block_volume_names.remove(&(block_volume.hosting, block_volume.name.clone()));
     }
 
-    fn set_charged(&mut self, id: DeviceId, charged: Kib) -> Applied {
+    fn set_charged(&mut self, device: &Device, charged: Kib) -> Applied {
+        let Device { id, total, foreign, .. } = *device;
         if charged == Kib::ZERO {
             self.index.charged.remove(&id);
         } else {
             self.index.charged.insert(id, charged);
         }
         self.index.out_of_order.insert(id);
-        match self.devices.get(&id) {
-            Some(device) if charged + device.foreign > device.total => {
-                refuse(format!("device {id} of {} would be charged {charged}", device.total))
-            }
-            _ => Ok(()),
+        if charged + foreign > total {
+            return refuse(format!("device {id} of {total} would be charged {charged}"));
         }
+        Ok(())
     }
 
     fn put_operation(&mut self, operation: Operation) -> Applied {

@@ -122,7 +122,8 @@ async fn sets_a_disk_up_in_one_batch() {
 /// another disk.
 #[tokio::test]
 async fn a_disk_is_looked_at_again_before_it_is_wiped() {
-    const MOUNTED: &str = r#"{"blockdevices": [{"name": "sdc", "type": "disk", "size": 1024, "ro": false, "mountpoint": "/data"}]}"#;
+    const MOUNTED: &str =
+        r#"{"blockdevices": [{"name": "sdc", "type": "disk", "size": 1024, "ro": false, "mountpoint": "/data"}]}"#;
     const PARTITIONED: &str = r#"{"blockdevices": [{"name": "sdc", "type": "disk", "size": 1024, "ro": false,
         "children": [{"name": "sdc1", "type": "part"}]}]}"#;
     const FREE: Answer = Prints(r#"{"report":[{"pv":[]}]}"#);
