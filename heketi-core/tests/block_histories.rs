@@ -3,23 +3,21 @@
 
 mod support;
 
-use std::collections::BTreeMap;
-
 use heketi_core::Gib;
 use heketi_core::audit;
-use heketi_core::id::{BlockVolumeId, OperationId, VolumeId};
+use heketi_core::id::{BlockVolumeId, VolumeId};
 use heketi_core::model::BlockRestriction;
 use heketi_core::operation::{
-    BlockVolumeCreateRequest, BlockVolumeDelete, BlockVolumeExpand, Event, Planned, VolumeCreate, VolumeDelete,
-    VolumeExpand, choose_cluster, choose_expansion, volume_block_restriction,
+    BlockVolumeCreateRequest, BlockVolumeDelete, BlockVolumeExpand, Planned, VolumeCreate, VolumeDelete, VolumeExpand,
+    choose_cluster, choose_expansion, volume_block_restriction,
 };
 use heketi_core::placement::{Effort, Facts};
 use proptest::prelude::*;
 use support::NOW;
 use support::block_plans::{hosting, plan_block};
-use support::drive::{End, World};
 use support::fake::Fault;
-use support::plans::{base, policy};
+use support::plans::policy;
+use support::side_by_side::{SideBySide, pick};
 
 #[derive(Clone, Debug)]
 enum Happening {
@@ -53,23 +51,15 @@ fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
-fn pick<T: Copy>(all: impl Iterator<Item = T>, i: usize) -> Option<T> {
-    let all: Vec<T> = all.collect();
-    (!all.is_empty()).then(|| all[i % all.len()])
-}
-
-struct History {
-    world: World,
-    waiting: BTreeMap<OperationId, Event>,
-}
+struct History(SideBySide);
 
 impl History {
     fn hosting(&self, i: usize) -> Option<VolumeId> {
-        pick(self.world.inventory.volumes().map(|volume| volume.id), i)
+        pick(self.0.world.inventory.volumes().map(|volume| volume.id), i)
     }
 
     fn block(&self, i: usize) -> Option<BlockVolumeId> {
-        pick(self.world.inventory.block_volumes().map(|block| block.id), i)
+        pick(self.0.world.inventory.block_volumes().map(|block| block.id), i)
     }
 
     fn plan(&mut self, event: &Happening) -> Option<Planned> {
@@ -78,7 +68,7 @@ impl History {
             Happening::Expand(i, _) | Happening::Delete(i) => (None, self.block(*i)),
             _ => (None, None),
         };
-        let (inventory, ids, facts) = (&self.world.inventory, &mut self.world.ids, Facts::default());
+        let (inventory, ids, facts) = (&self.0.world.inventory, &mut self.0.world.ids, Facts::default());
         match event {
             Happening::CreateHosting(size) => {
                 let request = hosting(*size);
@@ -110,28 +100,22 @@ impl History {
         match event {
             Happening::Restrict(i, lock) => {
                 let to = if *lock { BlockRestriction::Locked } else { BlockRestriction::None };
-                let changes = self.hosting(*i).map(|id| volume_block_restriction(&self.world.inventory, id, to));
+                let changes = self.hosting(*i).map(|id| volume_block_restriction(&self.0.world.inventory, id, to));
                 if let Some(Ok(changes)) = changes {
-                    self.world.inventory.apply(&changes).unwrap();
+                    self.0.world.inventory.apply(&changes).unwrap();
                 }
             }
             Happening::Vanish(i) => {
-                let key = pick(self.world.fake.blocks.keys().map(|key| &key.2), *i).cloned();
-                self.world.fake.blocks.retain(|(_, _, name), _| Some(name) != key.as_ref());
+                let key = pick(self.0.world.fake.blocks.keys().map(|key| &key.2), *i).cloned();
+                self.0.world.fake.blocks.retain(|(_, _, name), _| Some(name) != key.as_ref());
             }
             Happening::Restart => {
-                self.world.restart();
-                self.waiting.values_mut().for_each(|event| *event = Event::Resume);
+                self.0.restart();
             }
-            Happening::Progress(i, fault) => {
-                if let Some(id) = pick(self.waiting.keys().copied(), *i) {
-                    self.progress(id, *fault);
-                }
-            }
+            Happening::Progress(i, fault) => self.0.progress(*i, *fault),
             _ => {
                 if let Some(planned) = self.plan(event) {
-                    self.waiting.insert(planned.operation, Event::Start);
-                    self.world.inventory.apply(&planned.changes).unwrap();
+                    self.0.begin(planned);
                 }
             }
         }
@@ -139,7 +123,7 @@ impl History {
     }
 
     fn check(&self, event: &Happening) {
-        let inventory = &self.world.inventory;
+        let inventory = &self.0.world.inventory;
         for volume in inventory.volumes() {
             let hosting = volume.hosting.unwrap();
             let blocks = inventory.block_volumes().filter(|block| block.hosting == volume.id);
@@ -148,31 +132,14 @@ impl History {
             let growing = inventory.operations().any(|it| it.type_name() == "expand-block-volume");
             assert!(held == 0 || growing, "{held} GiB of {} are held by nobody after {event:?}", volume.id);
             let sum = hosting.free.0 + hosting.reserved.0 + hosted + held;
-            assert_eq!(sum, volume.size.0, "{} after {event:?}: {:#?}", volume.id, self.world.log);
+            assert_eq!(sum, volume.size.0, "{} after {event:?}: {:#?}", volume.id, self.0.world.log);
         }
         let findings = audit::check(inventory);
-        assert!(findings.is_empty(), "after {event:?}: {findings:#?}\n{:#?}", self.world.log);
-    }
-
-    fn progress(&mut self, id: OperationId, fault: Option<Fault>) {
-        let event = self.waiting.remove(&id).unwrap();
-        let next = self.world.steps.len();
-        self.world.mishaps.faults.extend(fault.map(|fault| (next, fault)));
-        match self.world.stage(id, event) {
-            Ok(outcomes) => drop(self.waiting.insert(id, Event::Outcomes(outcomes))),
-            Err(End::Finished) => {}
-            Err(End::Suspended | End::Killed) => drop(self.waiting.insert(id, Event::Resume)),
-        }
-        self.world.mishaps.faults.clear();
+        assert!(findings.is_empty(), "after {event:?}: {findings:#?}\n{:#?}", self.0.world.log);
     }
 
     fn finish(&mut self) {
-        for _ in 0..60 {
-            let waiting: Vec<_> = self.waiting.keys().copied().collect();
-            waiting.into_iter().for_each(|id| self.progress(id, None));
-        }
-        assert!(self.waiting.is_empty(), "{:?}\n{:#?}", self.waiting, self.world.log);
-        self.world.fake.end_late(None);
+        self.0.finish();
         self.check(&Happening::Restart);
     }
 }
@@ -184,14 +151,14 @@ proptest! {
     /// its block volumes at the same time.
     #[test]
     fn the_space_of_hosting_volumes_always_adds_up(events in prop::collection::vec(happening(), 80..250)) {
-        let mut history = History { world: base(), waiting: BTreeMap::new() };
+        let mut history = History(SideBySide::new());
         events.iter().for_each(|event| history.happen(event));
         history.finish();
         let vanished = events.iter().any(|event| matches!(event, Happening::Vanish(_)));
-        let mut differences = history.world.differences();
+        let mut differences = history.0.world.differences();
         // Nobody told heketi of those.
         let told = |it: &String| !it.starts_with("block volume BlockVolume") || !it.ends_with("has None");
         differences.retain(|it| !vanished || told(it));
-        prop_assert_eq!(differences, Vec::<String>::new(), "{:#?}", history.world.log);
+        prop_assert_eq!(differences, Vec::<String>::new(), "{:#?}", history.0.world.log);
     }
 }

@@ -4,23 +4,19 @@
 
 mod support;
 
-use std::collections::BTreeMap;
-
 use heketi_core::Gib;
 use heketi_core::audit;
-use heketi_core::id::OperationId;
 use heketi_core::model::{Durability, EntryState, HostNames, Tags};
 use heketi_core::operation::{
-    DeviceAdd, DeviceAddRequest, DeviceDelete, Event, NodeAdd, NodeAddRequest, NodeDelete, Planned, VolumeClone,
-    VolumeCreate, VolumeDelete, VolumeExpand, choose_cluster, choose_expansion, cluster_delete, device_state,
-    node_state,
+    DeviceAdd, DeviceAddRequest, DeviceDelete, NodeAdd, NodeAddRequest, NodeDelete, Planned, VolumeClone, VolumeCreate,
+    VolumeDelete, VolumeExpand, choose_cluster, choose_expansion, cluster_delete, device_state, node_state,
 };
 use heketi_core::placement::{Effort, Facts};
 use proptest::prelude::*;
 use support::NOW;
-use support::drive::{End, World};
 use support::fake::Fault;
-use support::plans::{base, policy};
+use support::plans::policy;
+use support::side_by_side::{SideBySide, pick};
 
 /// One thing that happens; numbers choose among what there is.
 #[derive(Clone, Debug)]
@@ -70,25 +66,13 @@ fn happening(faults: bool) -> impl Strategy<Value = Happening> {
     ]
 }
 
-/// The world and the events that wait for its pending operations.
-struct History {
-    world: World,
-    waiting: BTreeMap<OperationId, Event>,
-}
-
-fn pick<T: Copy>(all: impl Iterator<Item = T>, i: usize) -> Option<T> {
-    let all: Vec<T> = all.collect();
-    (!all.is_empty()).then(|| all[i % all.len()])
-}
+/// What happens to the operations, and how they were asked for.
+struct History(SideBySide);
 
 impl History {
-    fn new() -> Self {
-        Self { world: base(), waiting: BTreeMap::new() }
-    }
-
     /// Plans what was asked for; what is refused is refused.
     fn plan(&mut self, event: &Happening) -> Option<Planned> {
-        let (inventory, ids, facts) = (&self.world.inventory, &mut self.world.ids, Facts::default());
+        let (inventory, ids, facts) = (&self.0.world.inventory, &mut self.0.world.ids, Facts::default());
         let node = |i| pick(inventory.nodes().map(|node| node.id), i);
         let device = |i| pick(inventory.devices().map(|device| device.id), i);
         let volume = |i| pick(inventory.volumes().map(|volume| volume.id), i);
@@ -124,7 +108,7 @@ impl History {
     }
 
     fn happen(&mut self, event: &Happening) {
-        let inventory = &self.world.inventory;
+        let inventory = &self.0.world.inventory;
         let changes = match event {
             Happening::NodeState(i, state) => {
                 pick(inventory.nodes().map(|node| node.id), *i).and_then(|id| node_state(inventory, id, *state).ok())
@@ -137,51 +121,25 @@ impl History {
                 inventory.clusters().next().and_then(|it| cluster_delete(inventory, it.id).ok())
             }
             Happening::Restart => {
-                self.world.restart();
-                self.waiting.values_mut().for_each(|event| *event = Event::Resume);
+                self.0.restart();
                 None
             }
             Happening::Progress(i, fault) => {
-                if let Some(id) = pick(self.waiting.keys().copied(), *i) {
-                    self.progress(id, *fault);
-                }
+                self.0.progress(*i, *fault);
                 None
             }
             _ => {
                 if let Some(planned) = self.plan(event) {
-                    self.waiting.insert(planned.operation, Event::Start);
-                    self.world.inventory.apply(&planned.changes).unwrap();
+                    self.0.begin(planned);
                 }
                 None
             }
         };
         if let Some(changes) = changes {
-            self.world.inventory.apply(&changes).unwrap();
+            self.0.world.inventory.apply(&changes).unwrap();
         }
-        let findings = audit::check(&self.world.inventory);
-        assert!(findings.is_empty(), "after {event:?}: {findings:#?}\n{:#?}", self.world.log);
-    }
-
-    /// Takes an operation one stage further; the first step of the stage may go wrong.
-    fn progress(&mut self, id: OperationId, fault: Option<Fault>) {
-        let event = self.waiting.remove(&id).unwrap();
-        let next = self.world.steps.len();
-        self.world.mishaps.faults.extend(fault.map(|fault| (next, fault)));
-        match self.world.stage(id, event) {
-            Ok(outcomes) => drop(self.waiting.insert(id, Event::Outcomes(outcomes))),
-            Err(End::Finished) => {}
-            Err(End::Suspended | End::Killed) => drop(self.waiting.insert(id, Event::Resume)),
-        }
-        self.world.mishaps.faults.clear();
-    }
-
-    fn finish(&mut self) {
-        for _ in 0..60 {
-            let waiting: Vec<_> = self.waiting.keys().copied().collect();
-            waiting.into_iter().for_each(|id| self.progress(id, None));
-        }
-        assert!(self.waiting.is_empty(), "{:?}\n{:#?}", self.waiting, self.world.log);
-        self.world.fake.end_late(None);
+        let findings = audit::check(&self.0.world.inventory);
+        assert!(findings.is_empty(), "after {event:?}: {findings:#?}\n{:#?}", self.0.world.log);
     }
 }
 
@@ -190,18 +148,18 @@ proptest! {
 
     #[test]
     fn operations_side_by_side_end_well(events in prop::collection::vec(happening(false), 100..250)) {
-        let mut history = History::new();
+        let mut history = History(SideBySide::new());
         events.iter().for_each(|event| history.happen(event));
-        history.finish();
-        prop_assert_eq!(history.world.differences(), Vec::<String>::new());
+        history.0.finish();
+        prop_assert_eq!(history.0.world.differences(), Vec::<String>::new());
     }
 
     #[test]
     fn faults_and_restarts_leave_no_brick_behind(events in prop::collection::vec(happening(true), 100..250)) {
-        let mut history = History::new();
+        let mut history = History(SideBySide::new());
         events.iter().for_each(|event| history.happen(event));
-        history.finish();
-        let mut differences = history.world.differences();
+        history.0.finish();
+        let mut differences = history.0.world.differences();
         // What one operation may leave behind when its node refuses to undo it (tests/operations.rs).
         differences.retain(|it| !it.contains("is in a pool") && !it.starts_with("group") && !it.starts_with("a physical"));
         prop_assert_eq!(differences, Vec::<String>::new());

@@ -32,5 +32,5 @@ for durability in ("none", "replicate:3", "disperse:4+2"):
     done = cluster.simulate([{"size": 10, "durability": durability, "count": COUNT}])
     print(
         f"{durability}: {done.placed} volumes of 10 GiB in {done.seconds:.2f} s: "
-        f"{done.placements_per_second:,.0f} brick sets and {done.bricks_per_second:,.0f} bricks a second"
+        f"{done.volumes_per_second:,.0f} volumes and {done.placements_per_second:,.0f} bricks a second"
     )

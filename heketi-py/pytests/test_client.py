@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.server
 import os
 import signal
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -91,10 +93,14 @@ def test_an_answer_may_take_the_timeout() -> None:
             heketi.HeketiClient("http://127.0.0.1:9", "", "", timeout=wrong)
 
 
-def test_waiting_lets_other_threads_run() -> None:
+@contextlib.contextmanager
+def answering(statuses: list[int]) -> Iterator[str]:
+    """The address of a server in a thread of this process, which answers with these statuses, then with 200."""
+
     class Answers(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200)
+            self.send_response(statuses.pop(0) if statuses else 200)
+            self.send_header("Retry-After", "0")
             self.send_header("Content-Length", "5")
             self.end_headers()
             self.wfile.write(b"Hello")
@@ -102,15 +108,31 @@ def test_waiting_lets_other_threads_run() -> None:
         def log_message(self, *_: object) -> None:
             pass
 
-    # Were the interpreter lock held while the client waits, this server could not answer.
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers) as answering:
-        thread = threading.Thread(target=answering.serve_forever)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            assert heketi.HeketiClient(f"http://127.0.0.1:{answering.server_port}", "", "", timeout=20).hello()
+            yield f"http://127.0.0.1:{server.server_port}"
         finally:
-            answering.shutdown()
+            server.shutdown()
             thread.join(30)
+
+
+def test_waiting_lets_other_threads_run() -> None:
+    # Were the interpreter lock held while the client waits, this server could not answer.
+    with answering([]) as address:
+        assert heketi.HeketiClient(address, "", "", timeout=20).hello()
+
+
+def test_a_busy_server_is_asked_again_as_often_as_the_caller_says() -> None:
+    statuses = [429, 429, 429, 429]
+    with answering(statuses) as address:
+        with pytest.raises(heketi.Busy):
+            heketi.HeketiClient(address, "", "", timeout=20).hello()
+        with pytest.raises(heketi.Busy):
+            heketi.HeketiClient(address, "", "", timeout=20, retries=1).hello()
+        assert len(statuses) == 1
+        assert heketi.HeketiClient(address, "", "", timeout=20, retries=1).hello()
 
 
 def test_ctrl_c_interrupts_a_wait(server: str) -> None:

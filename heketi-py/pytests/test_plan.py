@@ -148,7 +148,7 @@ def test_a_simulation_goes_on_where_another_ended() -> None:
     second = first.plan.simulate([{"size": 10, "durability": "replicate:3", "count": 3}])
     assert not second.refused and len(second.plan.volumes()) == 5
     assert (first.bricks, second.bricks) == (2, 9)
-    assert second.bricks_per_second == pytest.approx(3 * second.placements_per_second)
+    assert second.placements_per_second == pytest.approx(3 * second.volumes_per_second)
 
 
 @settings(max_examples=25, deadline=None)

@@ -14,6 +14,7 @@ mod fake_snapshots;
 pub mod plans;
 pub mod replaced;
 pub mod scenes;
+pub mod side_by_side;
 pub mod torture;
 
 use heketi_core::Kib;

@@ -16,6 +16,7 @@ pub mod ssh;
 mod sudo;
 pub mod wrapper;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -47,6 +48,15 @@ impl CommandLine {
     /// A line with the time it may take; its output may be logged.
     pub fn new(text: impl Into<String>, timeout: Duration) -> Self {
         Self { text: text.into(), timeout, secret_output: false, failure_is_answer: false }
+    }
+
+    /// The line for errors: of a script for bash only its arguments.
+    pub(crate) fn abridged(&self) -> Cow<'_, str> {
+        let script = self.text.strip_prefix("bash -c '").and_then(|rest| rest.split_once('\''));
+        match script {
+            Some((_, arguments)) => format!("bash -c '…'{arguments}").into(),
+            None => self.text.as_str().into(),
+        }
     }
 }
 

@@ -82,7 +82,7 @@ impl Job<'_> {
             Some(line) if line.secret_output => String::new(),
             _ => tail(&std::mem::take(&mut split.rest_of_stderr)),
         };
-        let at = open.map_or("", |line| line.text.as_str());
+        let at = open.map(CommandLine::abridged).unwrap_or_default();
         Err(RunError {
             host: self.host.to_owned(),
             kind: error.0,
@@ -110,7 +110,7 @@ impl Job<'_> {
         tracing::error!(
             kind = ?error.kind,
             "Failed to run command [{}] on [{}]: Err[{}]: Stdout []: Stderr []",
-            open.map_or("", |line| line.text.as_str()),
+            open.map(CommandLine::abridged).unwrap_or_default(),
             self.host,
             error.message,
         );
@@ -126,6 +126,7 @@ fn log_line(host: &str, line: &CommandLine, result: &LineResult) {
     };
     // A list of filtered streams reads like v10's: `Stdout filtered, Stderr filtered`.
     let between = if line.secret_output { ", " } else { ": " };
+    let failed = line.abridged();
     let command = line.text.as_str();
     match result.status {
         LineStatus::Exited(0) => tracing::debug!(
@@ -138,11 +139,11 @@ fn log_line(host: &str, line: &CommandLine, result: &LineResult) {
         ),
         LineStatus::Exited(status) => tracing::error!(
             duration = ?result.duration,
-            "Failed to run command [{command}] on [{host}]: Err[Process exited with status {status}]: {stdout}{between}{stderr}"
+            "Failed to run command [{failed}] on [{host}]: Err[Process exited with status {status}]: {stdout}{between}{stderr}"
         ),
         LineStatus::TimedOut => tracing::error!(
             duration = ?result.duration,
-            "Failed to run command [{command}] on [{host}]: Err[command timed out on the node]: {stdout}{between}{stderr}"
+            "Failed to run command [{failed}] on [{host}]: Err[command timed out on the node]: {stdout}{between}{stderr}"
         ),
     }
 }
@@ -234,6 +235,19 @@ mod tests {
         ] {
             assert!(text.contains(expected), "{expected} is not in:\n{text}");
         }
+    }
+
+    #[test]
+    fn errors_leave_scripts_out() {
+        let script = CommandLine::new("bash -c 'a long script' heketi-fstab /etc/fstab", Duration::from_secs(1));
+        let batch = Batch { lines: vec![script.clone(), script] };
+        let mut error = None;
+        let text = logged(|| {
+            job(&batch).conclude(split(vec![result(1, "", "no")]), End::Complete).unwrap();
+            error = job(&batch).conclude(split(vec![result(0, "", "")]), End::Lost("gone".into())).err();
+        });
+        assert!(text.contains("Failed to run command [bash -c '…' heketi-fstab /etc/fstab] on [node1]"), "{text}");
+        assert!(error.unwrap().message.contains("command [bash -c '…' heketi-fstab /etc/fstab] is unknown"));
     }
 
     #[test]

@@ -269,13 +269,13 @@ class Simulation:
         return sum(1 for sets in self.sets if sets)
 
     @property
-    def placements_per_second(self) -> float:
+    def volumes_per_second(self) -> float:
         """Volumes and expansions placed in a second."""
         return self.placed / self.seconds if self.seconds else 0.0
 
     @property
-    def bricks_per_second(self) -> float:
-        """Bricks placed in a second."""
+    def placements_per_second(self) -> float:
+        """Bricks that got their device in a second."""
         return self.bricks / self.seconds if self.seconds else 0.0
 
     def __str__(self) -> str:
