@@ -436,3 +436,24 @@ fn a_shared_thin_pool_is_charged_once() {
     apply(&mut inventory, Change::Delete(Key::Brick(second.id)));
     assert_eq!((inventory.bricks_in_pool_of(&second), inventory.charged(first.device)), (0, Kib::ZERO));
 }
+
+/// A thin pool has one size, whatever the other pools of its device have.
+#[test]
+fn bricks_of_a_thin_pool_agree_in_its_size() {
+    let mut inventory = populated();
+    let first = Brick::clone(inventory.bricks().next().unwrap());
+    let smaller = Kib(first.pool_size.0 / 2);
+    let alone = Brick { id: BrickId::from_bytes([6; 16]), pool_size: smaller, ..first.clone() };
+    let in_pool = |other: &Brick, pool_size| {
+        let thin_pool = Some(other.thin_pool_name());
+        Brick { id: BrickId::from_bytes([7; 16]), thin_pool, pool_size, ..first.clone() }
+    };
+    let mut put =
+        |brick: Brick| inventory.apply(&[Change::Put(Record::Brick(brick))].into_iter().collect::<ChangeSet>());
+    put(alone.clone()).unwrap();
+    for (other, right, wrong) in [(&first, first.pool_size, smaller), (&alone, smaller, first.pool_size)] {
+        let refused = put(in_pool(other, wrong)).unwrap_err().to_string();
+        assert!(refused.contains("share a thin pool and differ in its size"), "{refused}");
+        put(in_pool(other, right)).unwrap();
+    }
+}

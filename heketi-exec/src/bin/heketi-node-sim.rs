@@ -3,6 +3,7 @@
 //! Any heketi can use them as if they were real. Everything it needs stands in one directory: a key, a
 //! configuration, a topology, and the state of the nodes, which is taken up again by the next start.
 
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -75,7 +76,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     if arguments.print {
         let text = fs::read_to_string(&state).map_err(|error| at(&state, &error))?;
         let sim = SimCluster::load(&text).map_err(|error| at(&state, &error))?;
-        print!("{}", sim.snapshot());
+        say(sim.snapshot().to_string().trim_end());
         return Ok(());
     }
     fs::create_dir_all(&arguments.directory).map_err(|error| at(&arguments.directory, &error))?;
@@ -97,7 +98,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         stopped().await.map_err(|error| format!("no signals: {error}"))?;
         let text = sim.save().map_err(|error| error.to_string())?;
         replace(&state, text.as_bytes())?;
-        println!("The state is in {}", state.display());
+        say(&format!("The state is in {}", state.display()));
         Ok(())
     })
 }
@@ -211,11 +212,23 @@ fn replace(file: &Path, content: &[u8]) -> Result<(), String> {
 fn tell(arguments: &Arguments, server: &SshServer) {
     let directory = arguments.directory.display();
     let (first, last) = (&server.nodes()[0], &server.nodes()[server.nodes().len() - 1]);
-    println!("{} nodes listen on {} to {}.", server.nodes().len(), first.1, last.1);
-    println!("  heketi --config={directory}/heketi.json");
-    println!("  heketi-cli -s http://127.0.0.1:8080 topology load --json={directory}/topology.json");
-    println!("  ssh -i {directory}/id_ed25519 -p {} root@{} simctl state", arguments.port, first.1.ip());
-    println!("Ctrl-C ends it and saves the state in {directory}/state.json.");
+    say(&format!(
+        "{} nodes listen on {} to {}.
+  heketi --config={directory}/heketi.json
+  heketi-cli -s http://127.0.0.1:8080 topology load --json={directory}/topology.json
+  ssh -i {directory}/id_ed25519 -p {} root@{} simctl state
+Ctrl-C ends it and saves the state in {directory}/state.json.",
+        server.nodes().len(),
+        first.1,
+        last.1,
+        arguments.port,
+        first.1.ip()
+    ));
+}
+
+/// Prints for whoever reads it; nobody need.
+fn say(text: &str) {
+    let _ = writeln!(io::stdout(), "{text}");
 }
 
 /// Waits for SIGINT or SIGTERM.

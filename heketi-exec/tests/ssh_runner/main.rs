@@ -11,6 +11,7 @@ mod kubernetes;
 mod limits;
 mod local;
 mod openssh;
+mod program;
 mod round_trips;
 mod server;
 mod simulator;
