@@ -24,7 +24,7 @@ pub(super) async fn run(exit: bool, port: Option<u16>) -> Result<(), String> {
         () = signals::stop() => Ok(false),
     };
     if shown == Ok(true) {
-        println!("Serving until Ctrl-C. The nodes are simulated and everything is forgotten at the end.");
+        tell("Serving until Ctrl-C. The nodes are simulated and everything is forgotten at the end.");
         signals::stop().await;
         tell("Shutting down...");
         signals::exit_at_once_on_the_next();
@@ -35,21 +35,21 @@ pub(super) async fn run(exit: bool, port: Option<u16>) -> Result<(), String> {
 
 async fn show(demo: &Demo) -> Result<(), String> {
     let (server, client) = (&demo.url(), demo.client());
-    println!("heketi serves on {server} with a simulated cluster.\n\nThe topology is loaded:");
+    tell(&format!("heketi serves on {server} with a simulated cluster.\n\nThe topology is loaded:"));
     load(&client, demo.topology()).await?;
 
     let request: VolumeCreateRequest =
         api::decode(br#"{"size":100,"durability":{"type":"replicate","replicate":{"replica":3}}}"#)
             .map_err(|error| error.to_string())?;
     let volume = client.volume_create(&request).await.map_err(|error| format!("no volume: {error}"))?;
-    println!("\nA volume of {} with three replicas, {}:", volume.size, volume.name);
+    tell(&format!("\nA volume of {} with three replicas, {}:", volume.size, volume.name));
     show_bricks(&demo.engine().inventory(), &volume);
-    println!("\nMount it (on real nodes):\n  {}", mount_line(&volume));
-    println!("\nTry next, in another terminal:");
+    tell(&format!("\nMount it (on real nodes):\n  {}", mount_line(&volume)));
+    tell("\nTry next, in another terminal:");
     for line in next_commands(server, &volume) {
-        println!("  {line}");
+        tell(&format!("  {line}"));
     }
-    println!();
+    tell("");
     Ok(())
 }
 
@@ -61,7 +61,7 @@ async fn load(client: &Client, topology: &TopologyFile) -> Result<(), String> {
 fn show_bricks(inventory: &Inventory, volume: &VolumeInfo) {
     for brick in explain::placed(inventory, volume.id) {
         let place = format!("{} {}", brick.host, brick.device);
-        println!("  brick of {} on {place} (zone {})\n    because {}", brick.size, brick.zone, brick.reason());
+        tell(&format!("  brick of {} on {place} (zone {})\n    because {}", brick.size, brick.zone, brick.reason()));
     }
 }
 
