@@ -50,9 +50,11 @@ impl CommandLine {
         Self { text: text.into(), timeout, secret_output: false, failure_is_answer: false }
     }
 
-    /// The line for errors: of a script for bash only its arguments.
+    /// The line for errors: of a long script for bash only its arguments.
     pub(crate) fn abridged(&self) -> Cow<'_, str> {
+        const LONG: usize = 200;
         let script = self.text.strip_prefix("bash -c '").and_then(|rest| rest.split_once('\''));
+        let script = script.filter(|(script, _)| script.len() > LONG);
         match script {
             Some((_, arguments)) => format!("bash -c '…'{arguments}").into(),
             None => self.text.as_str().into(),

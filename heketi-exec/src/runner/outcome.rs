@@ -238,9 +238,9 @@ mod tests {
     }
 
     #[test]
-    fn errors_leave_scripts_out() {
-        let script = CommandLine::new("bash -c 'a long script' heketi-fstab /etc/fstab", Duration::from_secs(1));
-        let batch = Batch { lines: vec![script.clone(), script] };
+    fn errors_leave_long_scripts_out() {
+        let script = format!("bash -c '{}' heketi-fstab /etc/fstab", "true;".repeat(100));
+        let batch = batch(&[&script, &script]);
         let mut error = None;
         let text = logged(|| {
             job(&batch).conclude(split(vec![result(1, "", "no")]), End::Complete).unwrap();
