@@ -56,24 +56,31 @@ fn disks_are_looked_at_and_left_alone() {
             let found = contents(&nodes, 3, DISK).await;
             assert_eq!((found.signature.as_deref(), found.children.len()), (Some("dos"), 2), "{found:?}");
 
-            // None of these is taken, and what is there is named.
-            for (node, words) in [(1, "signature xfs"), (2, "volume group theirs"), (3, "block devices ubdb1, ubdb2")] {
+            let set_up = |wipe| {
                 let (device, volume_group) = (DISK.to_owned(), GROUP.to_owned());
-                let action = Action::SetUpDevice { device, volume_group, wipe: false };
-                let failure = nodes.fails(node, action).await;
+                Action::SetUpDevice { device, volume_group, wipe }
+            };
+            // None of these is taken, and what is there is named. Asked for, a disk is wiped: not one with partitions,
+            // nor one of a volume group, although wipefs would do it where no logical volume is active.
+            let (theirs, partitions) = ("volume group theirs", "block devices ubdb1, ubdb2");
+            for (node, wipe, words) in [
+                (1, false, "signature xfs"),
+                (2, false, theirs),
+                (3, false, partitions),
+                (2, true, theirs),
+                (3, true, partitions),
+            ] {
+                let failure = nodes.fails(node, set_up(wipe)).await;
                 assert_eq!(failure.kind, FailureKind::DeviceNotAvailable, "{failure:?}");
                 assert!(failure.text.contains(words), "{failure:?}");
             }
             assert_eq!(contents(&nodes, 1, DISK).await.signature.as_deref(), Some("xfs"));
             assert!(root(2, "lvs --noheadings -o lv_name theirs").contains("precious"));
+            assert_eq!(contents(&nodes, 3, DISK).await.children.len(), 2);
 
-            // Asked for, a disk is wiped: not one whose physical volume is in use.
             root(2, "vgremove -qq -f theirs");
-            let overwrite = async |node| {
-                let (device, volume_group) = (DISK.to_owned(), GROUP.to_owned());
-                nodes.ok(node, Action::SetUpDevice { device, volume_group, wipe: true }).await;
-            };
-            tokio::join!(overwrite(1), overwrite(2), overwrite(3));
+            root(3, "wipefs -q --all /dev/ubdb && mkfs.xfs -q /dev/ubdb");
+            tokio::join!(nodes.ok(1, set_up(true)), nodes.ok(2, set_up(true)), nodes.ok(3, set_up(true)));
             nodes.tear_down_all().await;
         });
         root_on(&[1, 2, 3], "wipefs --no-act --parsable /dev/ubdb | { ! grep -q . ; }");
