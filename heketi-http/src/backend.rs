@@ -1,5 +1,6 @@
 //! What the HTTP service asks of the engine, in wire types.
 
+mod answers;
 mod database;
 mod engine;
 mod info;
@@ -8,10 +9,11 @@ use std::fs::File;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use heketi_core::api::{
-    AuditInfo, AuditPlan, AuditRepairRequest, BlockVolumeCreateRequest, BlockVolumeInfo, BlockVolumeList,
+    self, AuditInfo, AuditPlan, AuditRepairRequest, BlockVolumeCreateRequest, BlockVolumeInfo, BlockVolumeList,
     BrickEvictRequest, CapacityInfo, CheckedVolumeCreate, CleanUpRequest, ClusterCreateRequest, ClusterFlagsRequest,
     ClusterInfo, ClusterList, DeviceAddRequest, DeviceDeleteRequest, DeviceInfo, DeviceReplaceRequest, EventInfo,
     HistoryInfo, HistoryList, NodeAddRequest, NodeInfo, OperationCounts, OperationDetails, OperationList,
@@ -100,6 +102,10 @@ pub trait Backend: Send + Sync {
     async fn volume_list(&self) -> Result<VolumeList, Error>;
     /// One volume.
     async fn volume_info(&self, id: VolumeId) -> Result<VolumeInfo, Error>;
+    /// The same as it is sent: JSON and a newline. For who has it at hand.
+    async fn volume_text(&self, id: VolumeId) -> Result<Bytes, Error> {
+        Ok((api::encode(&self.volume_info(id).await?) + "\n").into())
+    }
     /// Places more bricks and starts to add them.
     async fn volume_expand(&self, id: VolumeId, size: Gib) -> Result<QueueId, Error>;
     /// Starts to delete a volume. A volume another operation works on is [`Error::conflict`].

@@ -1,5 +1,6 @@
 use std::io;
 
+use memchr::{memchr, memchr3};
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
@@ -19,15 +20,34 @@ pub fn encode_indented<T: Serialize + ?Sized>(value: &T) -> String {
 fn write<T: Serialize + ?Sized>(value: &T, layout: impl Formatter) -> String {
     let mut bytes = Vec::with_capacity(USUAL);
     match value.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, GoFormatter(layout))) {
-        Ok(()) => String::from_utf8(bytes).unwrap_or_else(|_| "null".to_owned()),
+        Ok(()) => String::from_utf8(bytes).map_or_else(|_| "null".to_owned(), escaped),
         Err(_) => "null".to_owned(),
     }
+}
+
+/// Outside of its texts, JSON has none of these.
+const SPECIAL: [char; 5] = ['<', '>', '&', '\u{2028}', '\u{2029}'];
+
+fn escaped(json: String) -> String {
+    // Nearly every text is plain; 0xe2 is the first byte of the two separators.
+    let bytes = json.as_bytes();
+    if memchr3(b'<', b'>', b'&', bytes).is_none() && memchr(0xe2, bytes).is_none() {
+        return json;
+    }
+    let mut written = String::with_capacity(json.len() + json.len() / 8);
+    for c in json.chars() {
+        match SPECIAL.contains(&c) {
+            true => written.push_str(&format!("\\u{:04x}", u32::from(c))),
+            false => written.push(c),
+        }
+    }
+    written
 }
 
 /// Most answers are smaller.
 const USUAL: usize = 2048;
 
-/// Numbers and texts as Go writes them, in some layout.
+/// Numbers as Go writes them, in some layout.
 struct GoFormatter<F>(F);
 
 macro_rules! laid_out {
@@ -52,24 +72,6 @@ impl<F: Formatter> Formatter for GoFormatter<F> {
 
     fn write_f64<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
         write!(writer, "{value}")
-    }
-
-    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        // Nearly every text is plain; 0xe2 is the first byte of the two separators.
-        if !fragment.bytes().any(|byte| matches!(byte, b'<' | b'>' | b'&' | 0xe2)) {
-            return writer.write_all(fragment.as_bytes());
-        }
-        let special = |c: char| matches!(c, '<' | '>' | '&' | '\u{2028}' | '\u{2029}');
-        for part in fragment.split_inclusive(special) {
-            match part.char_indices().next_back() {
-                Some((start, last)) if special(last) => {
-                    let plain = part.get(..start).unwrap_or_default();
-                    write!(writer, "{plain}\\u{:04x}", u32::from(last))?;
-                }
-                _ => writer.write_all(part.as_bytes())?,
-            }
-        }
-        Ok(())
     }
 }
 

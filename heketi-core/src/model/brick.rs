@@ -117,7 +117,7 @@ impl Brick {
 
     /// The directory gluster is given.
     pub fn brick_directory(&self) -> String {
-        self.path.clone().unwrap_or_else(|| format!("{}/brick", brick_mount_point(self.device, self.id)))
+        self.path.clone().unwrap_or_else(|| brick_mount_point(self.device, self.id) + "/brick")
     }
 
     /// The brick as node commands need it; `gid` is that of its volume.

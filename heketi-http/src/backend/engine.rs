@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use heketi_core::api::{
-    AuditInfo, AuditPlan, AuditRepairRequest, BlockVolumeCreateRequest, BlockVolumeInfo, BlockVolumeList,
+    self, AuditInfo, AuditPlan, AuditRepairRequest, BlockVolumeCreateRequest, BlockVolumeInfo, BlockVolumeList,
     BrickEvictRequest, CapacityInfo, CheckedVolumeCreate, CleanUpRequest, ClusterCreateRequest, ClusterFlagsRequest,
     ClusterInfo, ClusterList, DeviceAddRequest, DeviceDeleteRequest, DeviceInfo, DeviceReplaceRequest, EventInfo,
     HistoryInfo, HistoryList, NodeAddRequest, NodeInfo, OperationCounts, OperationDetails, OperationInfo,
@@ -19,12 +20,13 @@ use heketi_core::id::{
     BlockVolumeId, BrickId, ClusterId, DeviceId, NodeId, OperationId, QueueId, RequestKeyId, VolumeId,
 };
 use heketi_core::interchange::{ConsistencyReport, V10Database};
-use heketi_core::inventory::{JobResult, KeyedRequest};
+use heketi_core::inventory::{Inventory, JobResult, KeyedRequest};
 use heketi_core::model::{BlockRestriction, EntryState, Tags};
 use heketi_core::operation::{self, OperationStatus};
 use heketi_core::{Error, ErrorKind, Gib};
 use heketi_exec::engine::{Engine, RequestKey};
 
+use super::answers::Answers;
 use super::database;
 use super::info::{cluster_info, device_info, node_info, volume_info};
 use super::{Backend, QueueState};
@@ -36,12 +38,13 @@ pub struct EngineBackend {
     engine: Engine,
     /// Where copies of the database take their space while they are sent.
     scratch: PathBuf,
+    answers: Arc<Answers>,
 }
 
 impl EngineBackend {
     /// Serves this engine.
     pub fn new(engine: Engine) -> Self {
-        Self { engine, scratch: std::env::temp_dir() }
+        Self { engine, scratch: std::env::temp_dir(), answers: Arc::default() }
     }
 
     /// Copies of the database take their space in this directory while they are sent, instead of the system's for
@@ -50,6 +53,11 @@ impl EngineBackend {
     pub fn with_scratch(self, scratch: impl Into<PathBuf>) -> Self {
         Self { scratch: scratch.into(), ..self }
     }
+}
+
+fn visible_volume(inventory: &Inventory, id: VolumeId) -> Result<VolumeInfo, Error> {
+    let volume = inventory.volume(id).filter(|_| !inventory.is_volume_hidden(id)).ok_or_else(Error::not_found)?;
+    Ok(volume_info(inventory, volume))
 }
 
 fn target(request: &StateRequest) -> Result<EntryState, Error> {
@@ -171,9 +179,12 @@ impl Backend for EngineBackend {
     }
 
     async fn volume_info(&self, id: VolumeId) -> Result<VolumeInfo, Error> {
+        visible_volume(&self.engine.inventory(), id)
+    }
+
+    async fn volume_text(&self, id: VolumeId) -> Result<Bytes, Error> {
         let inventory = self.engine.inventory();
-        let volume = inventory.volume(id).filter(|_| !inventory.is_volume_hidden(id)).ok_or_else(Error::not_found)?;
-        Ok(volume_info(&inventory, volume))
+        self.answers.volume(&inventory, id, || Ok(api::encode(&visible_volume(&inventory, id)?) + "\n"))
     }
 
     async fn volume_expand(&self, id: VolumeId, size: Gib) -> Result<QueueId, Error> {
@@ -319,7 +330,7 @@ impl Backend for EngineBackend {
     }
 
     fn keyed(&self, key: RequestKey) -> Option<Arc<dyn Backend>> {
-        Some(Arc::new(Self { engine: self.engine.for_request(key), scratch: self.scratch.clone() }))
+        Some(Arc::new(Self { engine: self.engine.for_request(key), ..self.clone() }))
     }
 
     fn keyed_request(&self, id: RequestKeyId) -> Option<Arc<KeyedRequest>> {

@@ -151,7 +151,7 @@ pub(super) fn now() -> Timestamp {
 }
 
 /// 200 or another status with JSON that is there as text.
-pub(super) fn json_text(status: StatusCode, text: String) -> Reply {
+pub(super) fn json_text(status: StatusCode, text: impl Into<Bytes>) -> Reply {
     with_body(status, JSON, text)
 }
 

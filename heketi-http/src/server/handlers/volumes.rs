@@ -2,7 +2,7 @@ use heketi_core::api::{BlockRestrictionRequest, VolumeCloneRequest, VolumeCreate
 use heketi_core::{Error, ErrorKind};
 use hyper::StatusCode;
 
-use super::super::reply::{Refusal, accepted, json};
+use super::super::reply::{Refusal, accepted, json, json_text};
 use super::{Call, Outcome, internal, set_up};
 
 pub(in crate::server) async fn create(call: Call) -> Outcome {
@@ -16,7 +16,7 @@ pub(in crate::server) async fn list(call: Call) -> Outcome {
 }
 
 pub(in crate::server) async fn info(call: Call) -> Outcome {
-    Ok(json(StatusCode::OK, &call.backend.volume_info(call.object()?).await?))
+    Ok(json_text(StatusCode::OK, call.backend.volume_text(call.object()?).await?))
 }
 
 pub(in crate::server) async fn expand(call: Call) -> Outcome {
