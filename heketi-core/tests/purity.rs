@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// Data structures, data formats and errors. What is added here must be as free of I/O as these.
-const ALLOWED: [&str; 5] = ["imbl", "schemars", "serde", "serde_json", "thiserror"];
+const ALLOWED: [&str; 6] = ["imbl", "memchr", "schemars", "serde", "serde_json", "thiserror"];
 
 const FORBIDDEN: [&str; 14] = [
     "tokio",
