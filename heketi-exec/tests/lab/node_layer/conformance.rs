@@ -70,7 +70,7 @@ fn the_local_executor_passes_it_too() {
         send(settings()["HEKETI_LAB_KEY"].as_ref(), KEY, "600");
         let test = "node_layer::conformance::the_local_executor_passes_it_too";
         let setting = format!("{ON_NODE}=1");
-        let mut there = lab(&["ssh", "storage@1", "env", &setting, "timeout", "600", PROGRAM, test]);
+        let mut there = lab(&["ssh", "storage@1", "env", &setting, "timeout", "1700", PROGRAM, test]);
         let passed = there.args(["--exact", "--ignored", "--nocapture"]).status().expect("lab.sh runs");
         root(1, &format!("rm -f {PROGRAM} {KEY}"));
         assert!(passed.success(), "the suite failed on n1; see above");
