@@ -4,7 +4,7 @@
 use crate::api::CheckedVolumeCreate;
 use crate::error::Error;
 use crate::id::{IdSource, NodeId, VolumeId, mix};
-use crate::inventory::{ChangeSet, Inventory, Key};
+use crate::inventory::{Change, Inventory, Key, Record};
 use crate::model::{Brick, Volume};
 use crate::operation::{
     ClusterChoice, VolumeCreate, VolumeDelete, VolumeExpand, choose_cluster_remembering, choose_expansion,
@@ -109,10 +109,8 @@ impl Simulation {
         devices.dedup();
         let charged = |inventory: &Inventory| devices.iter().map(|device| inventory.charged(*device)).sum::<Kib>();
         let before = charged(&self.inventory);
-        let mut changes = ChangeSet::default();
-        bricks.iter().for_each(|brick| changes.delete(Key::Brick(brick.id)));
-        changes.delete(Key::Volume(id));
-        self.apply(changes, bricks.iter().map(|brick| brick.node))?;
+        let keys = bricks.iter().map(|brick| Key::Brick(brick.id)).chain([Key::Volume(id)]);
+        self.apply(keys.map(Change::Delete), bricks.iter().map(|brick| brick.node))?;
         self.used -= before.saturating_sub(charged(&self.inventory));
         Ok(())
     }
@@ -120,16 +118,18 @@ impl Simulation {
     fn put(&mut self, volume: Volume, bricks: Vec<Brick>, sets: usize) -> Result<u32, Error> {
         let nodes: Vec<NodeId> = bricks.iter().map(|brick| brick.node).collect();
         let taken: Kib = bricks.iter().map(Brick::charge).sum();
-        let mut changes = ChangeSet::default();
-        changes.put_volume(volume);
-        bricks.into_iter().for_each(|brick| changes.put_brick(brick));
-        self.apply(changes, nodes)?;
+        let bricks = bricks.into_iter().map(Record::Brick);
+        self.apply(std::iter::once(Record::Volume(volume)).chain(bricks).map(Change::Put), nodes)?;
         self.used += taken;
         Ok(u32::try_from(sets).unwrap_or(u32::MAX))
     }
 
     /// Makes changes to bricks of `nodes`.
-    fn apply(&mut self, changes: ChangeSet, nodes: impl IntoIterator<Item = NodeId>) -> Result<(), Error> {
+    fn apply(
+        &mut self,
+        changes: impl IntoIterator<Item = Change>,
+        nodes: impl IntoIterator<Item = NodeId>,
+    ) -> Result<(), Error> {
         let applied = std::mem::take(&mut self.inventory).applied(changes);
         self.inventory = applied.map_err(|error| Error::internal(error.to_string()))?;
         for node in nodes.into_iter().filter_map(|id| self.inventory.node(id)) {

@@ -2,7 +2,10 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+
 use heketi_core::Kib;
+use heketi_core::id::DeviceId;
 use heketi_core::model::{Durability, TagRule, Tags, ZoneChecking};
 use heketi_core::placement::{Choice, Effort, Facts, NoFit, Policy, Wanted, choose};
 use heketi_core::units::Gib;
@@ -10,6 +13,10 @@ use support::{DeviceShape, NodeShape};
 
 /// Three bricks of 10 GiB in three zones, on a quick look.
 fn quick(shapes: &[NodeShape], rule: Option<&TagRule>) -> Result<Choice, NoFit> {
+    look(shapes, rule, Effort::Quick)
+}
+
+fn look(shapes: &[NodeShape], rule: Option<&TagRule>, effort: Effort) -> Result<Choice, NoFit> {
     let (cluster, inventory) = support::state(shapes);
     let wanted = Wanted {
         cluster,
@@ -21,7 +28,7 @@ fn quick(shapes: &[NodeShape], rule: Option<&TagRule>) -> Result<Choice, NoFit> 
         tag_rule: rule,
         arbiter: None,
     };
-    choose(&inventory, &wanted, &Policy::default(), &Facts::default(), Effort::Quick, 0)
+    choose(&inventory, &wanted, &Policy::default(), &Facts::default(), effort, 0)
 }
 
 #[test]
@@ -44,4 +51,13 @@ fn a_tag_that_many_devices_have_is_found_and_a_rare_one_needs_a_closer_look() {
     let nodes = |tagged| [1, 2, 3].map(|zone| NodeShape::of(zone, devices(tagged)));
     assert!(quick(&nodes(1), Some(&rule)).is_ok());
     assert_eq!(quick(&nodes(100), Some(&rule)), Err(NoFit::Unknown));
+}
+
+#[test]
+fn of_many_equally_empty_devices_both_looks_take_the_same() {
+    let equal = |zone| NodeShape::of(zone, vec![DeviceShape::of(Gib(100).kib()); 40]);
+    let nodes = [1, 2, 3].map(equal);
+    let devices =
+        |effort| -> BTreeSet<DeviceId> { look(&nodes, None, effort).unwrap().sets.into_iter().flatten().collect() };
+    assert_eq!(devices(Effort::Quick), devices(Effort::Exact));
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::change::{Change, ChangeSet, Key, Record};
-use super::index::Slot;
+use super::index::DeviceUse;
 use super::{ApplyError, Inventory, Job, KeyedRequest};
-use crate::id::{ClusterId, DeviceId, NodeId};
-use crate::model::{ArbiterUse, BlockVolume, Brick, Device, EntryState, Node, Volume};
+use crate::id::{DeviceId, NodeId};
+use crate::model::{BlockVolume, Brick, Device, Node, Volume};
 use crate::operation::Operation;
 use crate::units::Kib;
 
@@ -34,7 +34,7 @@ impl Inventory {
     ///
     /// # Errors
     /// As [`Inventory::apply`]; then the state is lost.
-    pub fn applied(self, changes: ChangeSet) -> Result<Self, ApplyError> {
+    pub fn applied(self, changes: impl IntoIterator<Item = Change>) -> Result<Self, ApplyError> {
         self.with(changes.into_iter())
     }
 
@@ -48,9 +48,10 @@ impl Inventory {
             }
         }
         hosting.into_iter().try_for_each(|volume| self.check_hosting(volume))?;
-        for device in std::mem::take(&mut self.index.out_of_order) {
-            self.refresh_slot(device);
-        }
+        let mut recharged = std::mem::take(&mut self.index.recharged);
+        recharged.sort_unstable();
+        recharged.dedup();
+        recharged.into_iter().for_each(|device| self.index.place(device, DeviceUse::recharged));
         Ok(self)
     }
 
@@ -101,7 +102,7 @@ impl Inventory {
         let id = node.id;
         self.nodes.insert(id, Arc::new(node));
         let devices: Vec<DeviceId> = self.devices_of_node(id).collect();
-        self.index.out_of_order.extend(devices);
+        devices.into_iter().for_each(|device| self.place(device));
         Ok(())
     }
 
@@ -116,21 +117,33 @@ impl Inventory {
         if !self.nodes.contains_key(&device.node) {
             return refuse(format!("device {} names unknown node {}", device.id, device.node));
         }
-        if let Some(old) = self.devices.get(&device.id) {
-            if old.node != device.node && self.bricks_of_device(device.id).next().is_some() {
-                return refuse(format!("device {} holds bricks of node {}", device.id, old.node));
-            }
-            self.index.node_devices.remove(&(old.node, old.id));
-        }
-        self.index.node_devices.insert((device.node, device.id));
         let device = Arc::new(device);
-        self.devices.insert(device.id, device.clone());
-        if self.bricks_of_device(device.id).next().is_none() {
-            self.index.out_of_order.insert(device.id);
+        let id = device.id;
+        self.index.node_devices.insert((device.node, id));
+        self.devices.insert(id, device.clone());
+        let Some(known) = self.index.devices.get_mut(&id) else {
+            self.index.devices.insert(id, Arc::new(DeviceUse::new(device)));
+            self.place(id);
             return Ok(());
+        };
+        let known = Arc::make_mut(known);
+        let old = std::mem::replace(&mut known.device, device);
+        if old.node != known.device.node {
+            if !known.bricks.is_empty() {
+                return refuse(format!("device {id} holds bricks of node {}", old.node));
+            }
+            self.index.node_devices.remove(&(old.node, id));
         }
         // The bricks it holds must fit in it still, or the records could not be loaded again.
-        self.set_charged(&device, self.charged(device.id))
+        fits(known)?;
+        self.place(id);
+        Ok(())
+    }
+
+    fn unlink_device(&mut self, device: &Device) {
+        self.index.place(device.id, |_| None);
+        self.index.devices.remove(&device.id);
+        self.index.node_devices.remove(&(device.node, device.id));
     }
 
     fn put_volume(&mut self, volume: Volume) -> Applied {
@@ -138,8 +151,9 @@ impl Inventory {
             return refuse(format!("volume {} names unknown cluster {}", volume.id, volume.cluster));
         }
         let volume = Arc::new(volume);
-        if let Some(old) = self.volumes.insert(volume.id, volume.clone()) {
-            self.unlink_volume(&old);
+        match self.volumes.insert(volume.id, volume.clone()) {
+            Some(old) => self.unlink_volume(&old),
+            None => _ = self.index.volume_bricks.insert(volume.id, Arc::default()),
         }
         let name = (volume.cluster, volume.name.clone());
         if let Some(other) = self.index.volume_names.insert(name, volume.id) {
@@ -157,36 +171,39 @@ impl Inventory {
     }
 
     fn put_brick(&mut self, brick: Brick) -> Applied {
-        let Some(device) = self.devices.get(&brick.device).filter(|device| device.node == brick.node).cloned() else {
-            return refuse(format!("brick {} names no device {} of node {}", brick.id, brick.device, brick.node));
-        };
-        if !brick.retired && !self.volumes.contains_key(&brick.volume) {
-            return refuse(format!("brick {} names unknown volume {}", brick.id, brick.volume));
-        }
         let brick = Arc::new(brick);
         if let Some(old) = self.bricks.insert(brick.id, brick.clone()) {
             self.unlink_brick(&old);
         }
-        self.index.device_bricks.insert((brick.device, brick.id));
         if brick.retired {
             self.index.retired_bricks.insert((brick.node, brick.id));
-        } else {
-            self.index.volume_bricks.insert((brick.volume, brick.id));
+        } else if !self.index.join_volume(&brick) {
+            return refuse(format!("brick {} names unknown volume {}", brick.id, brick.volume));
         }
-        match self.index.pool_bricks.insert((brick.pool_key(), brick.device), 1) {
-            Some(others) => self.join_pool(&brick, others),
-            None => self.set_charged(&device, self.charged(device.id) + brick.charge()),
-        }
+        let charge = if self.joins_pool(&brick)? { Kib::ZERO } else { brick.charge() };
+        let known = self.index.devices.get_mut(&brick.device).filter(|known| known.device.node == brick.node);
+        let Some(known) = known.map(Arc::make_mut) else {
+            return refuse(format!("brick {} names no device {} of node {}", brick.id, brick.device, brick.node));
+        };
+        known.add(brick.id, charge);
+        self.index.recharged.push(brick.device);
+        fits(known)
     }
 
-    /// A brick comes to `others` that live in its thin pool, which is charged for already.
-    fn join_pool(&mut self, brick: &Brick, others: u32) -> Applied {
-        let sizes = (brick.pool_size, brick.metadata_size);
-        if let Some(other) = self.pool_mate(brick).filter(|it| (it.pool_size, it.metadata_size) != sizes) {
-            return refuse(format!("bricks {} and {} share a thin pool and differ in its size", brick.id, other.id));
+    /// Does a brick come to others that live in its thin pool, which is charged for already?
+    fn joins_pool(&mut self, brick: &Brick) -> Result<bool, ApplyError> {
+        let joins = self.others_in_pool_of(brick) > 0;
+        if joins {
+            let sizes = (brick.pool_size, brick.metadata_size);
+            if let Some(other) = self.pool_mate(brick).filter(|it| (it.pool_size, it.metadata_size) != sizes) {
+                return refuse(format!(
+                    "bricks {} and {} share a thin pool and differ in its size",
+                    brick.id, other.id
+                ));
+            }
         }
-        self.index.pool_bricks.insert((brick.pool_key(), brick.device), others + 1);
-        Ok(())
+        self.index.count_guest(brick, true);
+        Ok(joins)
     }
 
     /// Another brick in the thin pool of `brick`.
@@ -196,19 +213,16 @@ impl Inventory {
     }
 
     fn unlink_brick(&mut self, brick: &Brick) {
-        self.index.device_bricks.remove(&(brick.device, brick.id));
-        self.index.retired_bricks.remove(&(brick.node, brick.id));
-        self.index.volume_bricks.remove(&(brick.volume, brick.id));
-        let pool = (brick.pool_key(), brick.device);
-        let others = self.bricks_in_pool_of(brick).saturating_sub(1);
-        if others > 0 {
-            self.index.pool_bricks.insert(pool, others);
-            return;
+        if brick.retired {
+            self.index.retired_bricks.remove(&(brick.node, brick.id));
+        } else {
+            self.index.leave_volume(brick);
         }
-        self.index.pool_bricks.remove(&pool);
-        if let Some(device) = self.devices.get(&brick.device).cloned() {
-            // Giving space back cannot overcharge a device.
-            let _ = self.set_charged(&device, self.charged(device.id).saturating_sub(brick.charge()));
+        self.index.count_guest(brick, false);
+        let charge = if self.others_in_pool_of(brick) > 0 { Kib::ZERO } else { brick.charge() };
+        if let Some(known) = self.index.devices.get_mut(&brick.device).map(Arc::make_mut) {
+            known.remove(brick.id, charge);
+            self.index.recharged.push(brick.device);
         }
     }
 
@@ -235,20 +249,6 @@ impl Inventory {
         self.index.cluster_block_volumes.remove(&(block_volume.cluster, block_volume.id));
         self.index.hosted_block_volumes.remove(&(block_volume.hosting, block_volume.id));
         self.index.block_volume_names.remove(&(block_volume.hosting, block_volume.name.clone()));
-    }
-
-    fn set_charged(&mut self, device: &Device, charged: Kib) -> Applied {
-        let Device { id, total, foreign, .. } = *device;
-        if charged == Kib::ZERO {
-            self.index.charged.remove(&id);
-        } else {
-            self.index.charged.insert(id, charged);
-        }
-        self.index.out_of_order.insert(id);
-        if charged + foreign > total {
-            return refuse(format!("device {id} of {total} would be charged {charged}"));
-        }
-        Ok(())
     }
 
     fn put_operation(&mut self, operation: Operation) -> Applied {
@@ -294,8 +294,7 @@ impl Inventory {
                 if self.bricks_of_device(id).next().is_some() {
                     return refuse(format!("device {id} holds bricks"));
                 }
-                self.index.out_of_order.insert(id);
-                self.devices.remove(&id).map(|old| self.index.node_devices.remove(&(old.node, id))).is_some()
+                self.devices.remove(&id).map(|old| self.unlink_device(&old)).is_some()
             }
             Key::Volume(id) => {
                 if self.bricks_of_volume(id).next().is_some() {
@@ -304,6 +303,7 @@ impl Inventory {
                 if self.block_volumes_of_volume(id).next().is_some() {
                     return refuse(format!("volume {id} hosts block volumes"));
                 }
+                self.index.volume_bricks.remove(&id);
                 self.volumes.remove(&id).map(|old| self.unlink_volume(&old)).is_some()
             }
             Key::Brick(id) => self.bricks.remove(&id).map(|old| self.unlink_brick(&old)).is_some(),
@@ -332,27 +332,18 @@ impl Inventory {
         Ok(self.nodes.remove(&id).map(|old| self.unlink_node(&old)).is_some())
     }
 
-    /// Puts the device where it now belongs in the order of placement, or out of it.
-    fn refresh_slot(&mut self, id: DeviceId) {
-        let slot = self.devices.get(&id).and_then(|device| self.slot_of(device, self.charged(id)));
-        self.index.place(id, slot);
+    /// Puts a device where its record and its node's want it in the order of placement, or out of it.
+    fn place(&mut self, id: DeviceId) {
+        let nodes = &self.nodes;
+        self.index.place(id, |known| known.place_on(nodes.get(&known.device.node)?));
     }
+}
 
-    /// A device as placement shall see it, with its cluster; none where it cannot take bricks.
-    fn slot_of(&self, device: &Device, charged: Kib) -> Option<(ClusterId, Slot)> {
-        if device.state != EntryState::Online {
-            return None;
-        }
-        let node = self.nodes.get(&device.node).filter(|node| node.state == EntryState::Online)?;
-        let slot = Slot {
-            device: device.id,
-            node: node.id,
-            zone: node.zone,
-            total: device.total,
-            free: device.total.saturating_sub(device.foreign + charged),
-            extent: device.extent,
-            arbiter: ArbiterUse::of(&node.tags, &device.tags),
-        };
-        Some((node.cluster, slot))
+/// Refuses a device that is charged more than it has.
+fn fits(known: &DeviceUse) -> Applied {
+    let DeviceUse { device, charged, .. } = known;
+    if known.bricks.is_empty() || *charged + device.foreign <= device.total {
+        return Ok(());
     }
+    refuse(format!("device {} of {} would be charged {charged}", device.id, device.total))
 }

@@ -1,102 +1,84 @@
-use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet, Vector};
 
 use super::claims::{Claim, Object};
+use super::order::{Order, Place, Slot};
 use crate::id::{BlockVolumeId, BrickId, ClusterId, DeviceId, NodeId, OperationId, QueueId, RequestKeyId, VolumeId};
-use crate::model::{ArbiterUse, PoolKey};
+use crate::model::{ArbiterUse, Brick, Device, EntryState, Node, PoolKey};
 use crate::units::{Kib, Timestamp};
 
-/// Where a device stands in the order in which placement looks at devices: by cluster, zone, class of free
-/// space and use for arbiter volumes, the emptiest first, the larger first among equally empty ones, then by a stable hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct SlotKey {
-    pub cluster: ClusterId,
-    pub zone: i64,
-    pub class: u8,
-    pub arbiter: ArbiterUse,
-    pub emptiness: Reverse<u64>,
-    pub total: Reverse<Kib>,
-    pub hash: u64,
-    pub device: DeviceId,
+/// Adds a brick to ascending ones.
+fn add(bricks: &mut Vec<BrickId>, brick: BrickId) {
+    if let Err(place) = bricks.binary_search(&brick) {
+        bricks.insert(place, brick);
+    }
 }
 
-/// Cluster, zone, class of free space, use for arbiter volumes.
-pub(crate) type Class = (ClusterId, i64, u8, ArbiterUse);
+/// Takes a brick out of ascending ones.
+fn remove(bricks: &mut Vec<BrickId>, brick: BrickId) {
+    if let Ok(place) = bricks.binary_search(&brick) {
+        bricks.remove(place);
+    }
+}
 
-impl SlotKey {
-    fn of(cluster: ClusterId, slot: &Slot) -> Self {
-        Self {
-            cluster,
-            zone: slot.zone,
-            class: free_class(slot.free),
-            arbiter: slot.arbiter,
-            emptiness: Reverse(emptiness(slot.free, slot.total)),
-            total: Reverse(slot.total),
-            hash: slot.device.stable_hash(0),
-            device: slot.device,
+/// What the records make of a device.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct DeviceUse {
+    /// The device itself.
+    pub device: Arc<Device>,
+    /// Its bricks, pending and retired ones too, ascending: a volume group has room for some thousands.
+    pub bricks: Vec<BrickId>,
+    /// What they are charged together.
+    pub charged: Kib,
+    /// Its place in the order of placement, if it can take bricks.
+    pub place: Option<Place>,
+}
+
+impl DeviceUse {
+    pub fn new(device: Arc<Device>) -> Self {
+        Self { device, bricks: Vec::new(), charged: Kib::ZERO, place: None }
+    }
+
+    /// A brick comes, and what the device is charged for it.
+    pub fn add(&mut self, brick: BrickId, charge: Kib) {
+        add(&mut self.bricks, brick);
+        self.charged += charge;
+    }
+
+    /// A brick goes, and what the device was charged for it.
+    pub fn remove(&mut self, brick: BrickId, charge: Kib) {
+        remove(&mut self.bricks, brick);
+        self.charged = self.charged.saturating_sub(charge);
+    }
+
+    /// Space that nothing is charged for.
+    pub fn free(&self) -> Kib {
+        self.device.total.saturating_sub(self.device.foreign + self.charged)
+    }
+
+    /// Where it belongs in the order of placement with its node like this; nowhere if it cannot take bricks.
+    pub fn place_on(&self, node: &Node) -> Option<Place> {
+        let device = &self.device;
+        if device.state != EntryState::Online || node.state != EntryState::Online {
+            return None;
         }
+        let slot = Slot {
+            device: device.id,
+            node: node.id,
+            zone: node.zone,
+            total: device.total,
+            free: self.free(),
+            extent: device.extent,
+            arbiter: ArbiterUse::of(&node.tags, &device.tags),
+        };
+        Some(Place::new(node.cluster, slot))
     }
 
-    fn class(self) -> Class {
-        (self.cluster, self.zone, self.class, self.arbiter)
+    /// Its place in the order of placement, if nothing but what it is charged changed since it got one.
+    pub fn recharged(&self) -> Option<Place> {
+        Some(self.place?.with_free(self.free()))
     }
-}
-
-/// A device that can take bricks, with what placement needs to know of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slot {
-    /// The device.
-    pub device: DeviceId,
-    /// Its node.
-    pub node: NodeId,
-    /// Its node's zone.
-    pub zone: i64,
-    /// Size of its volume group.
-    pub total: Kib,
-    /// What no brick is charged for.
-    pub free: Kib,
-    /// Extent size of its volume group.
-    pub extent: Kib,
-    /// Which bricks of arbiter volumes it takes.
-    pub arbiter: ArbiterUse,
-}
-
-/// Space of several devices added up: 128-bit numbers, so that it can be taken apart again exactly.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct ClusterSpace {
-    pub devices: u64,
-    pub free: u128,
-    pub total: u128,
-}
-
-impl ClusterSpace {
-    fn with(self, slot: &Slot) -> Self {
-        let (free, total) = (self.free + u128::from(slot.free.0), self.total + u128::from(slot.total.0));
-        Self { devices: self.devices + 1, free, total }
-    }
-
-    /// The rest without this device, which must be one of them.
-    pub fn without(self, slot: &Slot) -> Self {
-        let less = |sum: u128, part: Kib| sum.saturating_sub(part.0.into());
-        let devices = self.devices.saturating_sub(1);
-        Self { devices, free: less(self.free, slot.free), total: less(self.total, slot.total) }
-    }
-}
-
-/// `free / total` as a 32-bit fixed-point number, 2^32 for a device that is all free.
-pub(crate) fn emptiness(free: Kib, total: Kib) -> u64 {
-    match total.0 {
-        0 => 0,
-        total => ((u128::from(free.0) << 32) / u128::from(total)) as u64,
-    }
-}
-
-/// The class of an amount of free space: 0 for none, `k` from 2^(k-1) to below 2^k KiB. Small devices stand in
-/// classes of their own, so that they hide no larger ones from a large brick, however empty they are.
-pub(crate) fn free_class(free: Kib) -> u8 {
-    (u64::BITS - free.0.leading_zeros()) as u8
 }
 
 /// Everything that can be computed from the records and is needed faster than that.
@@ -104,11 +86,11 @@ pub(crate) fn free_class(free: Kib) -> u8 {
 pub(crate) struct Index {
     pub cluster_nodes: OrdSet<(ClusterId, NodeId)>,
     pub node_devices: OrdSet<(NodeId, DeviceId)>,
-    pub device_bricks: OrdSet<(DeviceId, BrickId)>,
-    pub volume_bricks: OrdSet<(VolumeId, BrickId)>,
+    /// Bricks of every volume, ascending, without retired ones: most volumes have few.
+    pub volume_bricks: OrdMap<VolumeId, Arc<Vec<BrickId>>>,
     pub retired_bricks: OrdSet<(NodeId, BrickId)>,
-    /// How many bricks live in each thin pool.
-    pub pool_bricks: OrdMap<(PoolKey, DeviceId), u32>,
+    /// How many bricks live in a thin pool that is not named after them, as those of clones do.
+    pub pool_guests: OrdMap<(PoolKey, DeviceId), u32>,
     pub cluster_block_volumes: OrdSet<(ClusterId, BlockVolumeId)>,
     pub hosted_block_volumes: OrdSet<(VolumeId, BlockVolumeId)>,
     pub block_volume_names: OrdMap<(VolumeId, String), BlockVolumeId>,
@@ -117,78 +99,27 @@ pub(crate) struct Index {
     pub volume_counts: OrdMap<ClusterId, u64>,
     pub volume_names: OrdMap<(ClusterId, String), VolumeId>,
     pub hosts: OrdMap<String, NodeId>,
-    pub charged: OrdMap<DeviceId, Kib>,
-    pub slots: OrdMap<SlotKey, Slot>,
-    pub slot_keys: OrdMap<DeviceId, SlotKey>,
-    /// Devices that stand in the wrong place in the order of placement; none between two change sets.
-    pub out_of_order: BTreeSet<DeviceId>,
-    /// How many devices of each use stand in each class of each zone.
-    pub classes: OrdMap<Class, u64>,
-    /// Space of the devices of a cluster that can take bricks, added up.
-    pub cluster_space: OrdMap<ClusterId, ClusterSpace>,
+    /// Of every device.
+    pub devices: OrdMap<DeviceId, Arc<DeviceUse>>,
+    /// Devices that stand in the wrong place in the order of placement, for what they are charged changed; none
+    /// between two change sets.
+    pub recharged: Vec<DeviceId>,
+    pub order: Order,
     pub claims: OrdMap<Object, Vector<(OperationId, Claim)>>,
     pub finished_jobs: OrdSet<(Timestamp, QueueId)>,
     pub keyed_requests: OrdSet<(Timestamp, RequestKeyId)>,
 }
 
 impl Index {
-    /// Puts a device where it belongs in the order of placement of its cluster, or out of that.
-    pub fn place(&mut self, device: DeviceId, slot: Option<(ClusterId, Slot)>) {
-        match slot {
-            Some((cluster, slot)) => self.set_slot(cluster, slot),
-            None => self.remove_slot(device),
-        }
-    }
-
-    fn set_slot(&mut self, cluster: ClusterId, slot: Slot) {
-        let key = SlotKey::of(cluster, &slot);
-        let old_key = self.slot_keys.insert(slot.device, key);
-        let old = old_key.filter(|old| *old != key).and_then(|old| self.slots.remove(&old));
-        let old = self.slots.insert(key, slot).or(old);
-        // Nearly always it stays in its cluster, and in most cases in its class.
-        match (old, old_key) {
-            (Some(old), Some(old_key)) if old_key.cluster == cluster => {
-                self.change_space(cluster, |space| space.without(&old).with(&slot));
-            }
-            (old, old_key) => {
-                if let (Some(old), Some(old_key)) = (old, old_key) {
-                    self.change_space(old_key.cluster, |space| space.without(&old));
-                }
-                self.change_space(cluster, |space| space.with(&slot));
-            }
-        }
-        if old_key.map(SlotKey::class) != Some(key.class()) {
-            old_key.into_iter().for_each(|old| self.leave_class(old.class()));
-            let count = self.classes.get(&key.class()).copied().unwrap_or(0);
-            self.classes.insert(key.class(), count + 1);
-        }
-    }
-
-    /// Takes a device out of the order of placement, if it is in it.
-    fn remove_slot(&mut self, device: DeviceId) {
-        let Some(key) = self.slot_keys.remove(&device) else {
+    /// Gives a device its place in the order of placement, or none.
+    pub fn place(&mut self, device: DeviceId, place_of: impl FnOnce(&DeviceUse) -> Option<Place>) {
+        let Some(known) = self.devices.get_mut(&device) else { return };
+        let place = place_of(known);
+        if known.place == place {
             return;
-        };
-        if let Some(slot) = self.slots.remove(&key) {
-            self.change_space(key.cluster, |space| space.without(&slot));
         }
-        self.leave_class(key.class());
-    }
-
-    fn change_space(&mut self, cluster: ClusterId, change: impl FnOnce(ClusterSpace) -> ClusterSpace) {
-        let space = change(self.cluster_space.get(&cluster).copied().unwrap_or_default());
-        if space.devices > 0 {
-            self.cluster_space.insert(cluster, space);
-        } else {
-            self.cluster_space.remove(&cluster);
-        }
-    }
-
-    fn leave_class(&mut self, class: Class) {
-        match self.classes.get(&class).copied() {
-            Some(count) if count > 1 => self.classes.insert(class, count - 1),
-            _ => self.classes.remove(&class),
-        };
+        let old = std::mem::replace(&mut Arc::make_mut(known).place, place);
+        self.order.change(old, place);
     }
 
     /// Counts a volume of a cluster once more, or once less.
@@ -197,6 +128,38 @@ impl Index {
         match if there { count + 1 } else { count.saturating_sub(1) } {
             0 => self.volume_counts.remove(&cluster),
             count => self.volume_counts.insert(cluster, count),
+        };
+    }
+
+    /// Counts a brick among those of its volume; false without that volume.
+    pub fn join_volume(&mut self, brick: &Brick) -> bool {
+        let Some(bricks) = self.volume_bricks.get_mut(&brick.volume) else { return false };
+        add(Arc::make_mut(bricks), brick.id);
+        true
+    }
+
+    /// Counts a brick no more among those of its volume.
+    pub fn leave_volume(&mut self, brick: &Brick) {
+        let Some(bricks) = self.volume_bricks.get_mut(&brick.volume) else { return };
+        remove(Arc::make_mut(bricks), brick.id);
+    }
+
+    /// How many bricks live in a thin pool that is not named after them.
+    pub fn pool_guests(&self, pool: PoolKey, device: DeviceId) -> u32 {
+        self.pool_guests.get(&(pool, device)).copied().unwrap_or(0)
+    }
+
+    /// Counts a brick in a thin pool that is not named after it once more, or once less.
+    pub fn count_guest(&mut self, brick: &Brick, there: bool) {
+        let (pool, device) = (brick.pool_key(), brick.device);
+        if pool == PoolKey::OfBrick(brick.id) {
+            return;
+        }
+        let count = self.pool_guests(pool.clone(), device);
+        let pool = (pool, device);
+        match if there { count + 1 } else { count.saturating_sub(1) } {
+            0 => self.pool_guests.remove(&pool),
+            count => self.pool_guests.insert(pool, count),
         };
     }
 

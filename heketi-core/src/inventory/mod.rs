@@ -11,6 +11,7 @@ mod claims;
 mod index;
 mod job;
 mod keyed;
+mod order;
 mod read;
 mod stored;
 
@@ -20,10 +21,10 @@ use imbl::OrdMap;
 
 pub use change::{Change, ChangeSet, Key, Record};
 pub use claims::{Claim, Object};
-pub use index::Slot;
-pub(crate) use index::{emptiness, free_class};
 pub use job::{HistoryLimits, Job, JobResult, JobWork};
 pub use keyed::{KeyedOutcome, KeyedRequest};
+pub use order::Slot;
+pub(crate) use order::{emptiness, free_class};
 pub use stored::{StoredError, decode_key, decode_record, encode_key, encode_record};
 
 use crate::id::{

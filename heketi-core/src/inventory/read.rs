@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::claims::{Claim, Object};
-use super::index::{ClusterSpace, Slot, SlotKey, free_class};
+use super::order::{ClusterSpace, DeviceClass, Slot};
 use super::{Inventory, Job, KeyedRequest};
 use crate::id::{
     BlockVolumeId, BrickId, ClusterId, DeviceId, HostKeyId, NodeId, OperationId, OriginId, QueueId, RequestKeyId,
     VolumeId,
 };
-use crate::model::{ArbiterUse, BlockVolume, Brick, Cluster, Device, HostKey, Node, Origin, Volume};
+use crate::model::{BlockVolume, Brick, Cluster, Device, HostKey, Node, Origin, PoolKey, Volume};
 use crate::operation::Operation;
 use crate::units::{Kib, Timestamp};
 
@@ -62,16 +62,22 @@ impl Inventory {
         volumes_of_cluster(ClusterId) -> VolumeId in cluster_volumes;
         /// Devices of a node.
         devices_of_node(NodeId) -> DeviceId in node_devices;
-        /// Bricks of a device, pending and retired ones too.
-        bricks_of_device(DeviceId) -> BrickId in device_bricks;
-        /// Bricks of a volume, by id: not gluster's order. Retired ones are not among them.
-        bricks_of_volume(VolumeId) -> BrickId in volume_bricks;
         /// Bricks of a node that their volumes use no more and that are still to be destroyed.
         retired_bricks_of_node(NodeId) -> BrickId in retired_bricks;
         /// Block volumes of a cluster, pending or not.
         block_volumes_of_cluster(ClusterId) -> BlockVolumeId in cluster_block_volumes;
         /// Block volumes a volume hosts, pending or not.
         block_volumes_of_volume(VolumeId) -> BlockVolumeId in hosted_block_volumes;
+    }
+
+    /// Bricks of a volume, by id: not gluster's order. Retired ones are not among them.
+    pub fn bricks_of_volume(&self, id: VolumeId) -> impl Iterator<Item = BrickId> {
+        self.index.volume_bricks.get(&id).into_iter().flat_map(|bricks| bricks.iter().copied())
+    }
+
+    /// Bricks of a device, pending and retired ones too.
+    pub fn bricks_of_device(&self, id: DeviceId) -> impl Iterator<Item = BrickId> {
+        self.index.devices.get(&id).into_iter().flat_map(|known| known.bricks.iter().copied())
     }
 
     /// How many volumes a cluster has, pending ones too.
@@ -103,7 +109,7 @@ impl Inventory {
 
     /// What the bricks on a device are charged together.
     pub fn charged(&self, device: DeviceId) -> Kib {
-        self.index.charged.get(&device).copied().unwrap_or(Kib::ZERO)
+        self.index.devices.get(&device).map_or(Kib::ZERO, |known| known.charged)
     }
 
     /// Space of a device that nothing is charged for.
@@ -113,94 +119,38 @@ impl Inventory {
 
     /// Zones of a cluster with devices that can take bricks, ascending.
     pub fn usable_zones(&self, cluster: ClusterId) -> impl Iterator<Item = i64> {
-        let first = self.classes(cluster, i64::MIN).next();
-        std::iter::successors(first, move |(zone, _)| self.classes(cluster, zone.checked_add(1)?).next())
-            .map(|(zone, _)| zone)
+        self.index.order.zones(cluster).map(|(zone, _)| zone)
     }
 
-    /// Zones of a cluster with devices that can take bricks, and the classes of free space and uses that those
-    /// are in, ascending.
-    pub(crate) fn zones_and_classes(&self, cluster: ClusterId) -> impl Iterator<Item = (i64, (u8, ArbiterUse))> {
-        let all = (cluster, i64::MIN, 0, ArbiterUse::FIRST)..=(cluster, i64::MAX, u8::MAX, ArbiterUse::LAST);
-        self.index.classes.range(all).map(|((_, zone, class, arbiter), _)| (*zone, (*class, *arbiter)))
-    }
-
-    /// Zones from `first` on, and the classes of free space that devices there are in, ascending.
-    fn classes(&self, cluster: ClusterId, first: i64) -> impl Iterator<Item = (i64, u8)> {
-        let all = (cluster, first, 0, ArbiterUse::FIRST)..=(cluster, i64::MAX, u8::MAX, ArbiterUse::LAST);
-        self.index.classes.range(all).map(|((_, zone, class, _), _)| (*zone, *class))
-    }
-
-    /// The classes of free space, and uses for arbiter volumes, that devices of a zone are in, as far as they
-    /// hold devices with at least `least` of it.
-    pub(crate) fn classes_of_zone(
-        &self,
-        cluster: ClusterId,
-        zone: i64,
-        least: Kib,
-    ) -> impl Iterator<Item = (u8, ArbiterUse)> {
-        let all = (cluster, zone, free_class(least), ArbiterUse::FIRST)..=(cluster, zone, u8::MAX, ArbiterUse::LAST);
-        self.index.classes.range(all).map(|((_, _, class, arbiter), _)| (*class, *arbiter))
-    }
-
-    /// Devices of one class and use of one zone of a cluster that can take bricks, the emptiest first.
-    pub(crate) fn slots_of_class(
-        &self,
-        cluster: ClusterId,
-        zone: i64,
-        (class, arbiter): (u8, ArbiterUse),
-    ) -> impl Iterator<Item = &Slot> {
-        self.slots(cluster, (zone, class, arbiter), (zone, class, arbiter))
+    /// Devices of a zone of a cluster that can take bricks, by class of free space and use for arbiter volumes,
+    /// both ascending.
+    pub(crate) fn device_classes(&self, cluster: ClusterId, zone: i64) -> &[DeviceClass] {
+        self.index.order.zone(cluster, zone)
     }
 
     /// Space of the devices of a cluster that can take bricks, added up.
     pub(crate) fn cluster_space(&self, cluster: ClusterId) -> ClusterSpace {
-        self.index.cluster_space.get(&cluster).copied().unwrap_or_default()
+        self.index.order.space(cluster)
     }
 
     /// A device as placement sees it; none where it cannot take bricks.
     pub(crate) fn slot(&self, device: DeviceId) -> Option<&Slot> {
-        self.index.slots.get(self.index.slot_keys.get(&device)?)
+        Some(&self.index.devices.get(&device)?.place.as_ref()?.slot)
+    }
+
+    /// A device, and its space that nothing is charged for.
+    pub(crate) fn device_and_free(&self, id: DeviceId) -> Option<(&Device, Kib)> {
+        self.index.devices.get(&id).map(|known| (&*known.device, known.free()))
     }
 
     /// Devices of one zone of a cluster that can take bricks.
     pub fn slots_of_zone(&self, cluster: ClusterId, zone: i64) -> impl Iterator<Item = &Slot> {
-        self.slots(cluster, (zone, 0, ArbiterUse::FIRST), (zone, u8::MAX, ArbiterUse::LAST))
+        self.device_classes(cluster, zone).iter().flat_map(DeviceClass::slots)
     }
 
     /// Devices of a cluster that can take bricks, by zone.
     pub fn slots_of_cluster(&self, cluster: ClusterId) -> impl Iterator<Item = &Slot> {
-        self.slots(cluster, (i64::MIN, 0, ArbiterUse::FIRST), (i64::MAX, u8::MAX, ArbiterUse::LAST))
-    }
-
-    fn slots(
-        &self,
-        cluster: ClusterId,
-        first: (i64, u8, ArbiterUse),
-        last: (i64, u8, ArbiterUse),
-    ) -> impl Iterator<Item = &Slot> {
-        use std::cmp::Reverse;
-        let first = SlotKey {
-            cluster,
-            zone: first.0,
-            class: first.1,
-            arbiter: first.2,
-            emptiness: Reverse(u64::MAX),
-            total: Reverse(Kib(u64::MAX)),
-            hash: 0,
-            device: DeviceId::from_bytes(LOWEST),
-        };
-        let last = SlotKey {
-            cluster,
-            zone: last.0,
-            class: last.1,
-            arbiter: last.2,
-            emptiness: Reverse(0),
-            total: Reverse(Kib::ZERO),
-            hash: u64::MAX,
-            device: DeviceId::from_bytes(HIGHEST),
-        };
-        self.index.slots.range(first..=last).map(|(_, slot)| slot)
+        self.index.order.zones(cluster).flat_map(|(_, classes)| classes).flat_map(DeviceClass::slots)
     }
 
     /// Is the volume still being created, or already being deleted? Clients do not see it then.
@@ -239,7 +189,21 @@ impl Inventory {
 
     /// How many bricks live in the thin pool of `brick`, itself included: more than one after a clone.
     pub fn bricks_in_pool_of(&self, brick: &Brick) -> u32 {
-        self.index.pool_bricks.get(&(brick.pool_key(), brick.device)).copied().unwrap_or(0)
+        let (pool, device) = (brick.pool_key(), brick.device);
+        u32::from(self.pool_owner(&pool, device).is_some()) + self.index.pool_guests(pool, device)
+    }
+
+    /// How many of the bricks that live in the thin pool of `brick` and are counted are others than itself.
+    pub(super) fn others_in_pool_of(&self, brick: &Brick) -> u32 {
+        let (pool, device) = (brick.pool_key(), brick.device);
+        let owner = pool != PoolKey::OfBrick(brick.id) && self.pool_owner(&pool, device).is_some();
+        u32::from(owner) + self.index.pool_guests(pool, device)
+    }
+
+    /// The brick that a thin pool is named after, while it lives in it.
+    fn pool_owner(&self, pool: &PoolKey, device: DeviceId) -> Option<&Arc<Brick>> {
+        let PoolKey::OfBrick(id) = pool else { return None };
+        self.brick(*id).filter(|owner| owner.device == device && owner.pool_key() == *pool)
     }
 
     /// Storage host names of all nodes of a cluster in the order of node ids: what clients mount from.

@@ -51,10 +51,6 @@ pub enum ArbiterUse {
 }
 
 impl ArbiterUse {
-    /// The first and the last in their order.
-    pub(crate) const FIRST: Self = Self::Required;
-    pub(crate) const LAST: Self = Self::Disabled;
-
     /// What the tags of a device and its node say; the device's win.
     pub fn of(node: &Tags, device: &Tags) -> Self {
         match device.get("arbiter").or_else(|| node.get("arbiter")).map(String::as_str) {

@@ -315,12 +315,13 @@ pub(super) fn bricks_for(
     let arbiter = options.arbiter_files(volume.durability, policy.average_file_size);
     let last = volume.durability.set_size().saturating_sub(1);
     let mut promised: BTreeMap<DeviceId, Kib> = BTreeMap::new();
-    let mut bricks = Vec::new();
+    let mut bricks = Vec::with_capacity(choice.sets.iter().map(Vec::len).sum());
     for (set, devices) in (first_set..).zip(&choice.sets) {
-        let mut nodes = Vec::new();
-        let mut used_zones = Vec::new();
+        let mut nodes = Vec::with_capacity(devices.len());
+        let mut used_zones = Vec::with_capacity(devices.len());
         for (index, device) in (0..).zip(devices) {
-            let device = inventory.device(*device).filter(|device| device.state == EntryState::Online)?;
+            let known = inventory.device_and_free(*device);
+            let (device, free) = known.filter(|(device, _)| device.state == EntryState::Online)?;
             let node = inventory.node(device.node).filter(|node| node.state == EntryState::Online)?;
             let same_zone = zones == ZoneChecking::Strict && used_zones.contains(&node.zone);
             if node.cluster != volume.cluster || nodes.contains(&node.id) || same_zone {
@@ -339,7 +340,7 @@ pub(super) fn bricks_for(
             let space = BrickSpace::new(size, volume.snapshot.factor, device.extent);
             let promised = promised.entry(device.id).or_default();
             let blocked = inventory.conflict(&Object::Device(device.id), Claim::Shared).is_some();
-            if blocked || inventory.free(device).saturating_sub(*promised) <= space.total() {
+            if blocked || free.saturating_sub(*promised) <= space.total() {
                 return None;
             }
             *promised += space.total();

@@ -4,7 +4,7 @@ use super::Wanted;
 use super::pick::{Look, Sought};
 use crate::id::ClusterId;
 use crate::inventory::Inventory;
-use crate::model::{ArbiterUse, TagRule};
+use crate::model::TagRule;
 
 /// Kinds of bricks remembered for one zone; one more makes it forget the others.
 const KINDS: usize = 16;
@@ -21,8 +21,6 @@ pub(crate) struct Looks {
 #[derive(Clone, Debug)]
 pub(super) struct Zone {
     pub(super) zone: i64,
-    /// The classes of free space its devices are in, with their uses; none while they are not known.
-    classes: Option<Vec<(u8, ArbiterUse)>>,
     found: Vec<(Kind, usize, Look)>,
 }
 
@@ -39,7 +37,6 @@ impl Looks {
     pub(crate) fn forget(&mut self, cluster: ClusterId, zone: i64) {
         let of_cluster = self.clusters.iter_mut().filter(|(id, _)| *id == cluster).flat_map(|(_, zones)| zones);
         for zone in of_cluster.filter(|it| it.zone == zone) {
-            zone.classes = None;
             zone.found.clear();
         }
     }
@@ -48,7 +45,8 @@ impl Looks {
     pub(super) fn zones(&mut self, inventory: &Inventory, cluster: ClusterId) -> &mut [Zone] {
         let known = self.clusters.iter().position(|(id, _)| *id == cluster);
         let place = known.unwrap_or_else(|| {
-            self.clusters.push((cluster, Zone::all(inventory, cluster)));
+            let zones = inventory.usable_zones(cluster).map(|zone| Zone { zone, found: Vec::new() });
+            self.clusters.push((cluster, zones.collect()));
             self.clusters.len() - 1
         });
         self.clusters.get_mut(place).map(|(_, zones)| zones.as_mut_slice()).unwrap_or_default()
@@ -56,23 +54,6 @@ impl Looks {
 }
 
 impl Zone {
-    fn all(inventory: &Inventory, cluster: ClusterId) -> Vec<Self> {
-        let mut zones: Vec<Self> = Vec::new();
-        for (zone, class) in inventory.zones_and_classes(cluster) {
-            match zones.last_mut().filter(|last| last.zone == zone) {
-                Some(last) => last.classes.get_or_insert_default().push(class),
-                None => zones.push(Self { zone, classes: Some(vec![class]), found: Vec::new() }),
-            }
-        }
-        zones
-    }
-
-    /// The classes of its devices, ascending.
-    pub(super) fn classes(&mut self, inventory: &Inventory, cluster: ClusterId) -> &[(u8, ArbiterUse)] {
-        let zone = self.zone;
-        self.classes.get_or_insert_with(|| inventory.classes_of_zone(cluster, zone, crate::units::Kib::ZERO).collect())
-    }
-
     /// What a look for such a brick found, if there was one.
     pub(super) fn found(&self, sought: Sought, wanted: &Wanted<'_>) -> Option<(usize, Look)> {
         let same = |kind: &Kind| {

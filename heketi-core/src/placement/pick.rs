@@ -115,8 +115,9 @@ impl<'a, 'w> Picker<'a, 'w> {
     ) -> Self {
         let zones = looks.zones(inventory, wanted.cluster);
         let uses = vec![Use::default(); zones.len()];
+        let nodes = Vec::with_capacity(wanted.durability.set_size() as usize);
         let last_need = (Kib::ZERO, Kib::ZERO, BrickSpace::new(Kib::ZERO, wanted.factor, Kib::ZERO).total());
-        Self { inventory, wanted, facts, seed, zones, uses, promised: Promised::new(), nodes: Vec::new(), last_need }
+        Self { inventory, wanted, facts, seed, zones, uses, promised: Promised::new(), nodes, last_need }
     }
 
     /// Picks devices for one brick set, or none if that fails; a failure does not mean that no set fits.
@@ -210,16 +211,13 @@ impl<'a, 'w> Picker<'a, 'w> {
     /// The best device of one zone among those of the first of the uses that has one, and which use that is.
     fn best_of_zone(&mut self, place: usize, sought: Sought) -> Option<(usize, Look)> {
         let (inventory, cluster) = (self.inventory, self.wanted.cluster);
-        let zone = self.zones.get_mut(place)?;
-        let number_of_zone = zone.zone;
-        let classes = zone.classes(inventory, cluster).to_vec();
+        let classes = inventory.device_classes(cluster, self.zones.get(place)?.zone);
         // Rounding to extents only adds to this.
         let least = free_class(self.needed(sought.size, Kib::ZERO) + Kib(1));
         let (mut best, mut gave_up, mut looked_up) = (None, false, 0);
         for (number, uses) in sought.part.uses().iter().enumerate() {
-            for class in classes.iter().filter(|(class, of)| *class >= least && uses.contains(of)) {
-                let slots = inventory.slots_of_class(cluster, number_of_zone, *class);
-                gave_up |= !self.look_at_class(slots, sought.size, &mut best, &mut looked_up);
+            for class in classes.iter().filter(|class| class.free >= least && uses.contains(&class.arbiter)) {
+                gave_up |= !self.look_at_class(class.by_emptiness(), sought.size, &mut best, &mut looked_up);
             }
             if let Some((rank, slot)) = best {
                 return Some((number, Look::Found(rank, slot)));
@@ -232,16 +230,15 @@ impl<'a, 'w> Picker<'a, 'w> {
     /// before a device was found that can be taken.
     fn look_at_class<'s>(
         &mut self,
-        slots: impl Iterator<Item = &'s Slot>,
+        slots: impl Iterator<Item = (u64, &'s Slot)>,
         size: Kib,
         best: &mut Option<(Rank, Slot)>,
         looked_up: &mut usize,
     ) -> bool {
         let mut compared = 0;
-        for (looked_at, slot) in slots.enumerate() {
+        for (looked_at, (emptiness, slot)) in slots.enumerate() {
             // Emptiness before a brick is an upper bound of emptiness after it.
-            let bound = || crate::inventory::emptiness(slot.free, slot.total);
-            if compared >= COMPARED || best.is_some_and(|((after, _), _)| after >= bound()) {
+            if compared >= COMPARED || best.is_some_and(|((after, _), _)| after >= emptiness) {
                 return true;
             }
             if looked_at >= LOOKED_AT || *looked_up >= LOOKED_UP {

@@ -7,7 +7,7 @@ use super::pick::{Rank, rank};
 use super::sizing::BrickSpace;
 use super::{Facts, Refusal};
 use crate::id::{ClusterId, DeviceId, NodeId};
-use crate::inventory::{Claim, Inventory, Object, Slot};
+use crate::inventory::{Claim, Inventory, Object, Slot, free_class};
 use crate::model::{ArbiterUse, Device, EntryState, Node, TagRule, ZoneChecking};
 use crate::units::Kib;
 
@@ -146,14 +146,14 @@ fn best(
 ) -> Option<DeviceId> {
     let zones = moving.zones_in_use(inventory);
     // Rounding to extents only adds to this.
-    let least = moving.needed(Kib::ZERO) + Kib(1);
+    let least = free_class(moving.needed(Kib::ZERO) + Kib(1));
     let mut best: Option<(Merit, DeviceId)> = None;
     for zone in inventory.usable_zones(moving.cluster) {
         let used = Reverse(zones.get(&zone).copied().unwrap_or(0));
-        for class in inventory.classes_of_zone(moving.cluster, zone, least) {
-            for slot in inventory.slots_of_class(moving.cluster, zone, class) {
+        for class in inventory.device_classes(moving.cluster, zone).iter().filter(|class| class.free >= least) {
+            for (emptiness, slot) in class.by_emptiness() {
                 // Emptiness before the brick is an upper bound of emptiness after it, and the emptiest come first.
-                let bound = (used, moving.arbiter.is_some(), (emptiness(slot), u64::MAX));
+                let bound = (used, moving.arbiter.is_some(), (emptiness, u64::MAX));
                 if best.is_some_and(|(merit, _)| merit >= bound) {
                     break;
                 }
@@ -167,10 +167,6 @@ fn best(
         }
     }
     best.map(|(_, device)| device)
-}
-
-fn emptiness(slot: &Slot) -> u64 {
-    crate::inventory::emptiness(slot.free, slot.total)
 }
 
 fn merit(
