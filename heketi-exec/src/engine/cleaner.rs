@@ -10,6 +10,7 @@ use heketi_core::id::{OperationId, QueueId};
 use heketi_core::inventory::{ChangeSet, Inventory, Job, JobResult};
 use heketi_core::operation::{Event, Operation, OperationStatus, mark_stale};
 use heketi_core::{Error, Timestamp};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::Instrument;
 
@@ -65,6 +66,9 @@ pub(super) fn spawn(engine: &Engine) {
 
 /// How old a new operation that nobody runs is at least when it is taken for left over.
 const STALE_AFTER: Duration = Duration::from_secs(60);
+
+/// How long the task of an operation that stopped may take to end.
+const TASK_ENDS: Duration = Duration::from_secs(1);
 
 impl Engine {
     /// Resumes stale and failed operations, all or only the given ones, and waits for them. Those that are
@@ -134,7 +138,7 @@ impl Engine {
                 if !self.wait_for_room().await {
                     return;
                 }
-                if let Some(task) = self.start(id, Event::Resume, by) {
+                if let Some(task) = self.resume(id, by).await {
                     tracing::info!(operation = %id, "operation is resumed");
                     if task.await.is_err() {
                         tracing::error!(operation = %id, "operation could not be resumed");
@@ -144,6 +148,27 @@ impl Engine {
             .await;
         if only.is_none() {
             self.destroy_all_retired_bricks().await;
+        }
+    }
+
+    /// Resumes an operation, unless it runs. One that stopped is known to have stopped a moment before its task
+    /// ends: that is waited for.
+    async fn resume(&self, id: OperationId, by: Started) -> Option<JoinHandle<()>> {
+        let mut running = self.inner.running.subscribe();
+        let give_up = tokio::time::sleep(TASK_ENDS);
+        tokio::pin!(give_up);
+        loop {
+            let stopped = self.inventory().operation(id).is_some_and(|it| it.status != OperationStatus::New);
+            if !stopped {
+                return None;
+            }
+            if let Some(task) = self.start(id, Event::Resume, by) {
+                return Some(task);
+            }
+            tokio::select! {
+                _ = running.changed() => {}
+                () = &mut give_up => return None,
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use heketi_core::id::OperationId;
 use heketi_core::inventory::{Change, ChangeSet, JobResult, Key, Record};
 use heketi_core::operation::OperationStatus;
 use heketi_exec::engine::{Engine, EngineConfig};
-use heketi_exec::sim::{SimCluster, SimSnapshot};
+use heketi_exec::sim::{Effect, Fault, SimCluster, SimSnapshot};
 use heketi_exec::store::{CommitError, FileStore, MemoryStore, Revision, Store, StoreError};
 
 use crate::support::*;
@@ -108,6 +108,31 @@ async fn an_operation_whose_last_commit_failed_is_resumed_soon() {
     until("it is over", || engine.inventory().operations().count() == 0).await;
     assert_eq!(engine.inventory().volumes().count(), 0);
     assert_nodes_match(&engine, &sim);
+}
+
+/// A clean-up that is asked for as soon as a failure shows takes the operation up, though its task is just ending.
+#[tokio::test]
+async fn a_clean_up_right_after_a_failure_skips_nothing() {
+    let sim = simulated(3);
+    let (engine, ..) = loaded(&sim, 3).await;
+    let before = sim.snapshot();
+    for _ in 0..30 {
+        for line in ["volume create", "lvremove"] {
+            sim.inject(Fault::always(line, Effect::FailBefore("injected failure".into(), 1)));
+        }
+        engine.volume_create(replica3(1)).await.unwrap();
+        let stops = async {
+            while statuses(&engine) != [OperationStatus::Failed] {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(LIMIT, stops).await.expect("it stops");
+        sim.clear_faults();
+        engine.clean_up(None).await;
+        assert_eq!(statuses(&engine), []);
+    }
+    assert_nodes_match(&engine, &sim);
+    assert!(sim.leftovers(&before).is_empty());
 }
 
 /// A server that was stopped while it created `count` volumes, on its store; and the nodes before that.
