@@ -11,8 +11,15 @@ fn request(gib: u64, durability: Durability) -> CheckedVolumeCreate {
     CheckedVolumeCreate::new(Gib(gib), durability)
 }
 
-/// CPU time alone: other work on the machine does not count.
-fn row(devices: usize, title: &str, requests: &[CheckedVolumeCreate], count: usize) {
+/// What a run came to.
+struct Run {
+    seconds: f64,
+    sets: u32,
+    bricks: usize,
+}
+
+/// CPU time alone: other work on the machine does not count, except for what it takes of caches and of the clock.
+fn run(devices: usize, requests: &[CheckedVolumeCreate], count: usize) -> Run {
     let policy = Policy { max_volumes: None, ..Policy::default() };
     let mut simulation = Simulation::new(Scene::new(devices, Shape::Even).inventory, policy);
     let watch = CpuWatch::start();
@@ -21,7 +28,14 @@ fn row(devices: usize, title: &str, requests: &[CheckedVolumeCreate], count: usi
         sets += simulation.create(request).expect("there is room");
     }
     let seconds = watch.elapsed().as_secs_f64();
-    let bricks = simulation.inventory().bricks().count();
+    Run { seconds, sets, bricks: simulation.inventory().bricks().count() }
+}
+
+/// The quickest of some runs: others met more of that.
+fn row(devices: usize, title: &str, requests: &[CheckedVolumeCreate], count: usize) {
+    let tries = if is_smoke_run() { 1 } else { 5 };
+    let runs = (0..tries).map(|_| run(devices, requests, count));
+    let Some(Run { seconds, sets, bricks }) = runs.min_by(|a, b| a.seconds.total_cmp(&b.seconds)) else { return };
     let [volumes, sets, bricks] = [count as f64, f64::from(sets), bricks as f64].map(|it| it / seconds);
     println!("| {devices} | {title} | {count} | {volumes:.0} | {sets:.0} | {bricks:.0} |");
 }
