@@ -180,7 +180,7 @@ impl Inventory {
         } else if !self.index.join_volume(&brick) {
             return refuse(format!("brick {} names unknown volume {}", brick.id, brick.volume));
         }
-        let charge = if self.joins_pool(&brick)? { Kib::ZERO } else { brick.charge() };
+        let charge = if self.join_pool(&brick)? { Kib::ZERO } else { brick.charge() };
         let known = self.index.devices.get_mut(&brick.device).filter(|known| known.device.node == brick.node);
         let Some(known) = known.map(Arc::make_mut) else {
             return refuse(format!("brick {} names no device {} of node {}", brick.id, brick.device, brick.node));
@@ -190,20 +190,16 @@ impl Inventory {
         fits(known)
     }
 
-    /// Does a brick come to others that live in its thin pool, which is charged for already?
-    fn joins_pool(&mut self, brick: &Brick) -> Result<bool, ApplyError> {
-        let joins = self.others_in_pool_of(brick) > 0;
-        if joins {
-            let sizes = (brick.pool_size, brick.metadata_size);
-            if let Some(other) = self.pool_mate(brick).filter(|it| (it.pool_size, it.metadata_size) != sizes) {
-                return refuse(format!(
-                    "bricks {} and {} share a thin pool and differ in its size",
-                    brick.id, other.id
-                ));
-            }
+    /// A brick comes to its thin pool; true if others live there, so that it is charged for already.
+    fn join_pool(&mut self, brick: &Brick) -> Result<bool, ApplyError> {
+        let shared = self.others_in_pool_of(brick) > 0;
+        let sizes = (brick.pool_size, brick.metadata_size);
+        let mate = if shared { self.pool_mate(brick) } else { None };
+        if let Some(other) = mate.filter(|it| (it.pool_size, it.metadata_size) != sizes) {
+            return refuse(format!("bricks {} and {} share a thin pool and differ in its size", brick.id, other.id));
         }
         self.index.count_guest(brick, true);
-        Ok(joins)
+        Ok(shared)
     }
 
     /// Another brick in the thin pool of `brick`.

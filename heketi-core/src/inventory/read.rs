@@ -193,7 +193,7 @@ impl Inventory {
         u32::from(self.pool_owner(&pool, device).is_some()) + self.index.pool_guests(pool, device)
     }
 
-    /// How many of the bricks that live in the thin pool of `brick` and are counted are others than itself.
+    /// How many other bricks live in the thin pool of `brick`, which is not among the counted guests of that pool.
     pub(super) fn others_in_pool_of(&self, brick: &Brick) -> u32 {
         let (pool, device) = (brick.pool_key(), brick.device);
         let owner = pool != PoolKey::OfBrick(brick.id) && self.pool_owner(&pool, device).is_some();
